@@ -1,0 +1,59 @@
+//! What `std` lacks, where only `std` is at hand: `Unsupported`, or nothing where doing nothing is true to the
+//! contract (hints).
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use crate::fs::{Access, Capabilities, Space};
+
+#[cfg(unix)]
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+    let dir = File::open(path)?;
+    if !dir.metadata()?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    dir.sync_all()
+}
+
+/// Windows offers no directory sync. NTFS journals names in order, so a rename survives no earlier than its
+/// journal is flushed, which a later `sync_data` of any file on the volume forces; see `docs/ASSUMPTIONS.md`.
+#[cfg(not(unix))]
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+    if std::fs::metadata(path)?.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
+
+pub(super) fn reflink(_src: &Path, _dst: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(unix)]
+pub(super) fn space(path: &Path) -> io::Result<Space> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(Space {
+        total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+        available_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+    })
+}
+
+#[cfg(not(unix))]
+pub(super) fn space(_path: &Path) -> io::Result<Space> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn capabilities(_path: &Path) -> Capabilities {
+    Capabilities::default()
+}
+
+/// The caller falls back to writing zeros.
+pub(super) fn preallocate(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn punch_hole(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn advise(_file: &File, _access: Access) -> io::Result<()> {
+    Ok(())
+}
