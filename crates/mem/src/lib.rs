@@ -1,1 +1,18 @@
-//! See the crate's description.
+//! Memory structures of the esker storage engine: pinned byte slices, the arena, the memtable.
+//!
+//! The floor under every other crate. From the bottom up:
+//!
+//! * [`seqno`], [`kind`], [`comparator`], [`head`]: what a key and a version are and how they compare;
+//! * [`slice`]: immutable byte strings that are cheap to clone;
+//! * [`arena`]: fixed regions of memory, recycled, in which offsets stand for pointers;
+//! * [`memtable`]: the ordered index of recent writes, with one writer at a time and lock-free readers.
+//!
+//! Nothing here does I/O or knows of files, blocks or logs.
+
+pub mod arena;
+pub mod comparator;
+pub mod head;
+pub mod kind;
+pub mod memtable;
+pub mod seqno;
+pub mod slice;
