@@ -1,0 +1,302 @@
+//! What a merge leaves out: the one place where data is let go.
+//!
+//! A job pushes its inputs' entries in internal order (user key ascending, seqno descending, kind) and gets back, in the
+//! same order, those that must be written. Nothing is allocated per entry; a key is copied once into a reused buffer.
+//!
+//! Who can still read decides what may go. A read at bound `R` sees `seqno < R`. Allowed are every `R ≥ W` (the
+//! watermark) and the bounds in the list of snapshots. Snapshots cut the seqnos into *stripes*: two versions lie in the
+//! same stripe if no snapshot sees the older without the newer. Then, for versions of one key:
+//!
+//! - **Shadowed** (INV-DROP-1): a version goes if a newer full version (anything but a merge operand) below `W` lies in
+//!   its stripe: whoever could see the one sees the other.
+//! - **Tombstones** (INV-DROP-2) go where no older data remains: below `W`, in the oldest stripe (so that all older
+//!   versions among the inputs go as well), no older data below the output for that key.
+//! - **Weak deletes** (INV-DROP-3, INV-DROP-4) take the immediately older version with them if that is a put in their
+//!   stripe. They do not go for being shadowed, as their put may still come: put, weak delete, put, weak delete would
+//!   otherwise bring the first put back once the second pair is gone. So a weak delete is held back until the next
+//!   entry tells.
+//! - **Seqnos** (INV-DROP-5) of puts become 0 in the last level under the conditions of a tombstone's going. At most one
+//!   version of a key meets them.
+//! - Nothing at or above `W` is dropped or changed (INV-DROP-7).
+//!
+//! If seqnos may arrive out of order (INV-DROP-6), a newer source may hold an older version. [`DropLimits`] tells; then
+//! only seqnos below all such strays count as settled for the three last rules.
+//!
+//! Where things to come have their place: a range tombstone is a full version of every key that it covers, so its seqno
+//! joins `hidden_from` in [`DropStream::push`], and it forbids zeroing below it; merge operands are folded where
+//! `hidden_from` is left as it is; a compaction filter is asked where a newest version below `W` is kept; expiry likewise.
+//!
+//! Not here: which tables are merged ([`super::picker`]), where output tables end ([`super::cut`]).
+
+use std::cmp::Ordering;
+
+use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
+use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+
+use super::limits::{DropLimits, OlderData};
+
+/// One version of one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The user key.
+    pub key: &'a [u8],
+    /// Its sequence number.
+    pub seqno: SeqNo,
+    /// What it is.
+    pub kind: Kind,
+    /// Its value, empty for tombstones.
+    pub value: &'a [u8],
+}
+
+/// Which read bounds are still in use.
+#[derive(Clone, Debug, Default)]
+pub struct Readers {
+    /// Every bound from here on may be read at. No write below it can come any more.
+    pub watermark: SeqNo,
+    /// Live bounds below the watermark, ascending. Empty if the watermark is already capped by live snapshots.
+    pub snapshots: Vec<SeqNo>,
+}
+
+/// What a merge left out, in entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DropCounts {
+    /// Hidden by a newer version.
+    pub shadowed: u64,
+    /// Tombstones that had nothing left to hide.
+    pub tombstones: u64,
+    /// Weak deletes with the put that they deleted: two entries each.
+    pub weak_pairs: u64,
+    /// Kept, with their seqno set to 0.
+    pub zeroed: u64,
+}
+
+/// No version lies at or above this seqno, so nothing is hidden.
+const NOTHING_HIDDEN: SeqNo = SeqNo::MAX;
+
+/// Decides for each entry of a merge whether it is written. One per job or part of a job, used once.
+#[derive(Debug)]
+pub struct DropStream {
+    order: KeyOrder,
+    readers: Readers,
+    older: OlderData,
+    /// The first range of `older` that does not end before the current key.
+    next_older: usize,
+    /// Below it, a version that is its key's oldest data has no reader who could miss it (see INV-DROP-2).
+    settled_below: SeqNo,
+    /// Below it, a weak delete may take its put along.
+    pairs_below: SeqNo,
+    /// Seqnos may become 0.
+    zeroes: bool,
+    /// The current user key, if any entry was pushed.
+    key: Vec<u8>,
+    has_key: bool,
+    /// Whether nothing older than the current key's inputs remains; asked at most once per key.
+    oldest: Option<bool>,
+    /// Versions of the current key from this seqno on are hidden by a newer full version that is written, or that is a
+    /// tombstone which nothing needs.
+    hidden_from: SeqNo,
+    /// Puts and operands from this seqno on are hidden by a weak delete that has gone with its put. Tombstones are not:
+    /// they still hide what is older than the pair.
+    hidden_by_pair_from: SeqNo,
+    held: Held,
+    counts: DropCounts,
+}
+
+/// A weak delete that waits for the next entry.
+#[derive(Debug, Default)]
+struct Held {
+    waiting: bool,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    seqno: SeqNo,
+    /// `hidden_from` without it.
+    hidden_from: SeqNo,
+}
+
+impl DropStream {
+    /// A stream over keys of `order`, for the given readers, within the limits of the job's plan.
+    pub fn new(order: KeyOrder, readers: Readers, limits: DropLimits) -> DropStream {
+        let strays_from = limits.newer_lowest_seqno.min(readers.watermark);
+        let first_snapshot = readers.snapshots.first().copied().unwrap_or(MAX_SEQNO);
+        // Two versions that are not neighbours are no pair, and out of order nobody knows what lies between them.
+        let pairs_below = if limits.out_of_order { 0 } else { strays_from };
+        DropStream {
+            order,
+            readers,
+            next_older: 0,
+            settled_below: strays_from.min(first_snapshot),
+            pairs_below,
+            zeroes: limits.last_level,
+            older: limits.older,
+            key: Vec::new(),
+            has_key: false,
+            oldest: None,
+            hidden_from: NOTHING_HIDDEN,
+            hidden_by_pair_from: NOTHING_HIDDEN,
+            held: Held::default(),
+            counts: DropCounts::default(),
+        }
+    }
+
+    /// Takes the next entry of the merge; hands to `emit` what is to be written now: nothing, this entry (perhaps with
+    /// seqno 0), or a weak delete that was held back and then this entry.
+    ///
+    /// # Errors
+    /// Those of `emit`; the stream is of no use afterwards.
+    #[inline]
+    pub fn push<E>(
+        &mut self,
+        entry: Entry<'_>,
+        emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.has_key && self.order.same_key(&self.key, entry.key) {
+            if self.held.waiting && self.completes_pair(entry) {
+                return Ok(());
+            }
+            self.release(emit)?;
+        } else {
+            self.release(emit)?;
+            self.begin_key(entry.key);
+        }
+        if entry.kind.is_tombstone() {
+            return self.push_tombstone(entry, emit);
+        }
+        // INV-DROP-1, INV-DROP-4.
+        if entry.seqno >= self.hidden_from || entry.seqno >= self.hidden_by_pair_from {
+            self.counts.shadowed += 1;
+            return Ok(());
+        }
+        if entry.kind == Kind::Merge {
+            return emit(entry);
+        }
+        self.hidden_from = self.hidden_behind(entry.seqno);
+        // INV-DROP-5.
+        if self.zeroes && entry.seqno < self.settled_below && entry.seqno != 0 && self.is_oldest(entry.key) {
+            self.counts.zeroed += 1;
+            return emit(Entry { seqno: 0, ..entry });
+        }
+        emit(entry)
+    }
+
+    /// Ends the stream: hands out a weak delete that still waits. To be called after the last entry.
+    ///
+    /// # Errors
+    /// Those of `emit`.
+    pub fn finish<E>(&mut self, emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>) -> Result<(), E> {
+        self.release(emit)
+    }
+
+    /// What was left out so far.
+    pub fn counts(&self) -> DropCounts {
+        self.counts
+    }
+
+    #[inline]
+    fn begin_key(&mut self, key: &[u8]) {
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        self.has_key = true;
+        self.oldest = None;
+        self.hidden_from = NOTHING_HIDDEN;
+        self.hidden_by_pair_from = NOTHING_HIDDEN;
+    }
+
+    fn push_tombstone<E>(
+        &mut self,
+        entry: Entry<'_>,
+        emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // INV-DROP-2. All older versions among the inputs lie in the same stripe, so they are hidden and go too.
+        if entry.seqno < self.settled_below && self.is_oldest(entry.key) {
+            self.counts.tombstones += 1;
+            self.hidden_from = 0;
+            return Ok(());
+        }
+        let hidden_before = self.hidden_from;
+        self.hidden_from = hidden_before.min(self.hidden_behind(entry.seqno));
+        if entry.kind == Kind::SingleDelete {
+            // INV-DROP-3: never dropped for being shadowed.
+            if entry.seqno < self.pairs_below {
+                self.held.hold(entry, hidden_before);
+                return Ok(());
+            }
+        } else if entry.seqno >= hidden_before {
+            self.counts.shadowed += 1;
+            return Ok(());
+        }
+        emit(entry)
+    }
+
+    /// Whether the held weak delete and this entry, the next older version of its key, both go (INV-DROP-4).
+    fn completes_pair(&mut self, entry: Entry<'_>) -> bool {
+        let hidden_from = self.hidden_behind(self.held.seqno);
+        let pair = matches!(entry.kind, Kind::Put | Kind::BlobPointer) && entry.seqno >= hidden_from;
+        if pair {
+            self.held.waiting = false;
+            self.hidden_from = self.held.hidden_from;
+            self.hidden_by_pair_from = hidden_from;
+            self.counts.weak_pairs += 1;
+        }
+        pair
+    }
+
+    #[inline]
+    fn release<E>(&mut self, emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>) -> Result<(), E> {
+        if !self.held.waiting {
+            return Ok(());
+        }
+        self.held.waiting = false;
+        emit(self.held.entry())
+    }
+
+    /// From which seqno on older versions are hidden by a full version at `seqno`: the start of its stripe, or nothing if
+    /// it is not below the watermark.
+    #[inline]
+    fn hidden_behind(&self, seqno: SeqNo) -> SeqNo {
+        if seqno >= self.readers.watermark {
+            return NOTHING_HIDDEN;
+        }
+        let snapshots = &self.readers.snapshots;
+        if snapshots.is_empty() {
+            return 0;
+        }
+        let below = snapshots.partition_point(|bound| *bound <= seqno);
+        below.checked_sub(1).and_then(|i| snapshots.get(i)).copied().unwrap_or(0)
+    }
+
+    /// Whether no data older than the job's inputs can exist for the key. Keys only ascend, so this is one step as a rule.
+    #[inline]
+    fn is_oldest(&mut self, key: &[u8]) -> bool {
+        if let Some(known) = self.oldest {
+            return known;
+        }
+        let ranges = self.older.ranges();
+        while let Some((_, largest)) = ranges.get(self.next_older) {
+            if self.order.compare(largest, key) != Ordering::Less {
+                break;
+            }
+            self.next_older += 1;
+        }
+        let older = ranges.get(self.next_older);
+        let oldest = older.is_none_or(|(smallest, _)| self.order.compare(smallest, key) == Ordering::Greater);
+        self.oldest = Some(oldest);
+        oldest
+    }
+}
+
+impl Held {
+    fn hold(&mut self, entry: Entry<'_>, hidden_from: SeqNo) {
+        self.waiting = true;
+        self.key.clear();
+        self.key.extend_from_slice(entry.key);
+        self.value.clear();
+        self.value.extend_from_slice(entry.value);
+        self.seqno = entry.seqno;
+        self.hidden_from = hidden_from;
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        Entry { key: &self.key, seqno: self.seqno, kind: Kind::SingleDelete, value: &self.value }
+    }
+}
