@@ -1,0 +1,4 @@
+//! One adapter per engine.
+
+#[cfg(feature = "fjall")]
+pub mod fjall;
