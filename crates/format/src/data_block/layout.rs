@@ -1,0 +1,245 @@
+//! Where the parts of a data block's payload are: parsing, which checks everything once (INV-FMT-3), and access by index.
+//!
+//! [`Layout::parse`] admits only payloads in which every later access lies inside; the accessors therefore have no errors, and
+//! their fallbacks (empty bytes, the column's base) are never taken. The payload itself stays with the caller.
+//!
+//! Not here: search ([`crate::data_block`]), and the byte table, which is in that module's text too.
+
+use crate::column::ColumnShape;
+use crate::error::{DecodeError, Problem};
+use crate::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use crate::reader::Reader;
+use crate::sorted_heads::{StoredHead, heads, load};
+use crate::varint::get_varint;
+use esker_mem::kind::Kind;
+use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+use std::ops::Range;
+
+pub(crate) const STRUCTURE: &str = "data block";
+pub(crate) const HEADER_BYTES: usize = 24;
+
+pub(crate) const FLAG_HEADS: u16 = 1;
+pub(crate) const FLAG_WIDE_OFFSETS: u16 = 2;
+pub(crate) const FLAG_KINDS: u16 = 4;
+
+/// The parts of one payload.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) count: usize,
+    pub(crate) lcp: usize,
+    pub(crate) has_heads: bool,
+    wide_offsets: bool,
+    /// `None` where there is a kinds column.
+    kind: Option<Kind>,
+    seqnos: ColumnShape,
+    offsets_at: usize,
+    seqnos_at: usize,
+    kinds_at: usize,
+    prefix_at: usize,
+    entries_at: usize,
+}
+
+/// One entry, taken apart but not copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The head of the key after the block's prefix; 0 in a block of whole keys. Comparable within the block only.
+    pub head: u64,
+    /// The length of the key after the block's prefix.
+    pub suffix_len: usize,
+    /// The key after prefix and head; in a block of whole keys the key.
+    pub remainder: &'a [u8],
+    /// The value.
+    pub value: &'a [u8],
+}
+
+impl Layout {
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(STRUCTURE, payload);
+        let count = reader.u32()? as usize;
+        let lcp = usize::from(reader.u16()?);
+        let flags = reader.u16()?;
+        let [kind, seqno_width] = reader.array()?;
+        let reserved: [u8; 6] = reader.array()?;
+        let seqnos = ColumnShape { base: reader.u64()?, width: seqno_width };
+        let unknown = flags & !(FLAG_HEADS | FLAG_WIDE_OFFSETS | FLAG_KINDS);
+        if unknown != 0 {
+            return Err(reader.error(Problem::Unsupported { what: "data block flags", id: unknown.into() }));
+        }
+        let has_heads = flags & FLAG_HEADS != 0;
+        let wide_offsets = flags & FLAG_WIDE_OFFSETS != 0;
+        let kind = match (flags & FLAG_KINDS != 0, kind) {
+            (true, 0) => None,
+            (true, _) => return Err(reader.invalid("the header's kind is 0 beside a kinds column")),
+            (false, id) => Some(Kind::from_u8(id).ok_or_else(|| reader.invalid("the kind is known"))?),
+        };
+        if count == 0 || seqno_width > 8 || reserved != [0; 6] || (!has_heads && lcp > 0) {
+            return Err(reader.invalid("the header describes a block that a builder makes"));
+        }
+        // Sizes as u64: the largest count times the largest width cannot overflow it.
+        let n = count as u64;
+        reader.bytes(if has_heads { 8 * n } else { 0 })?;
+        let offsets_at = position(&reader);
+        reader.bytes(if wide_offsets { 4 * n } else { 2 * n })?;
+        let seqnos_at = position(&reader);
+        reader.bytes(u64::from(seqno_width) * n)?;
+        let kinds_at = position(&reader);
+        let kinds = reader.bytes(if kind.is_none() { n } else { 0 })?;
+        if kinds.iter().any(|&id| Kind::from_u8(id).is_none()) {
+            return Err(reader.invalid("every kind is known"));
+        }
+        let prefix_at = position(&reader);
+        reader.bytes(lcp as u64)?;
+        let entries_at = position(&reader);
+        let layout = Self {
+            count,
+            lcp,
+            has_heads,
+            wide_offsets,
+            kind,
+            seqnos,
+            offsets_at,
+            seqnos_at,
+            kinds_at,
+            prefix_at,
+            entries_at,
+        };
+        layout.check_heads(payload)?;
+        layout.check_seqnos(payload)?;
+        layout.check_entries(payload)?;
+        Ok(layout)
+    }
+
+    #[inline]
+    pub(crate) fn prefix<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
+        payload.get(self.prefix_at..self.entries_at).unwrap_or_default()
+    }
+
+    /// The heads; none in a block of whole keys.
+    #[inline]
+    pub(crate) fn heads<'a>(&self, payload: &'a [u8]) -> &'a [StoredHead] {
+        let end = if self.has_heads { self.offsets_at } else { HEADER_BYTES };
+        heads(payload.get(HEADER_BYTES..end).unwrap_or_default(), self.count)
+    }
+
+    #[inline]
+    pub(crate) fn head(&self, payload: &[u8], index: usize) -> u64 {
+        self.heads(payload).get(index).map_or(0, |&head| load(head))
+    }
+
+    /// Where the entry at `index` lies in the payload.
+    #[inline]
+    pub(crate) fn entry_range(&self, payload: &[u8], index: usize) -> Range<usize> {
+        let offsets = payload.get(self.offsets_at..self.seqnos_at).unwrap_or_default();
+        let (start, end) = if self.wide_offsets {
+            let (offsets, _) = offsets.as_chunks::<4>();
+            let at = |index: usize| offsets.get(index).map(|&offset| u32::from_le_bytes(offset) as usize);
+            (at(index), at(index + 1))
+        } else {
+            let (offsets, _) = offsets.as_chunks::<2>();
+            let at = |index: usize| offsets.get(index).map(|&offset| usize::from(u16::from_le_bytes(offset)));
+            (at(index), at(index + 1))
+        };
+        // The last entry ends with the payload.
+        let place = |offset: Option<usize>| offset.map_or(payload.len(), |offset| self.entries_at + offset);
+        place(start)..place(end)
+    }
+
+    #[inline]
+    pub(crate) fn entry<'a>(&self, payload: &'a [u8], index: usize) -> Entry<'a> {
+        let bytes = payload.get(self.entry_range(payload, index)).unwrap_or_default();
+        let (suffix_len, varint_len) = suffix_len(bytes);
+        let rest = bytes.get(varint_len..).unwrap_or_default();
+        let (remainder, value) = rest.split_at_checked(self.remainder_len(suffix_len)).unwrap_or_default();
+        Entry { head: self.head(payload, index), suffix_len, remainder, value }
+    }
+
+    #[inline]
+    pub(crate) fn seqno(&self, payload: &[u8], index: usize) -> SeqNo {
+        self.seqnos.get(payload.get(self.seqnos_at..).unwrap_or_default(), index)
+    }
+
+    #[inline]
+    pub(crate) fn kind(&self, payload: &[u8], index: usize) -> Kind {
+        match self.kind {
+            Some(kind) => kind,
+            None => payload.get(self.kinds_at + index).and_then(|&id| Kind::from_u8(id)).unwrap_or(Kind::Put),
+        }
+    }
+
+    /// What of a suffix stands in the entry: all but the head.
+    #[inline]
+    fn remainder_len(&self, suffix_len: usize) -> usize {
+        if self.has_heads { suffix_len.saturating_sub(8) } else { suffix_len }
+    }
+
+    fn check_heads(&self, payload: &[u8]) -> Result<(), DecodeError> {
+        if self.heads(payload).is_sorted_by_key(|&head| load(head)) {
+            return Ok(());
+        }
+        Err(DecodeError::invalid(STRUCTURE, HEADER_BYTES as u64, "heads ascend"))
+    }
+
+    fn check_seqnos(&self, payload: &[u8]) -> Result<(), DecodeError> {
+        let (base, width) = (self.seqnos.base, u32::from(self.seqnos.width));
+        // The usual case without a loop: no difference of this width can carry the base over the limit.
+        let greatest_difference = if width == 0 { 0 } else { u64::MAX >> (64 - 8 * width) };
+        if base.checked_add(greatest_difference).is_some_and(|greatest| greatest <= MAX_SEQNO) {
+            return Ok(());
+        }
+        // A sum that wrapped lies below the base.
+        let is_sound = |seqno: SeqNo| seqno >= base && seqno <= MAX_SEQNO;
+        if (0..self.count).all(|index| is_sound(self.seqno(payload, index))) {
+            return Ok(());
+        }
+        Err(DecodeError::invalid(STRUCTURE, self.seqnos_at as u64, "seqnos keep their limit"))
+    }
+
+    fn check_entries(&self, payload: &[u8]) -> Result<(), DecodeError> {
+        let mut start = self.entries_at;
+        for index in 0..self.count {
+            let range = self.entry_range(payload, index);
+            // Each entry begins where the one before ended; the first one follows the prefix.
+            let entry = payload.get(range.clone()).filter(|_| range.start == start);
+            let Some(entry) = entry else {
+                return Err(DecodeError::invalid(
+                    STRUCTURE,
+                    start as u64,
+                    "offsets ascend and lie inside the block",
+                ));
+            };
+            if !self.entry_is_sound(entry, self.head(payload, index)) {
+                return Err(DecodeError::invalid(
+                    STRUCTURE,
+                    start as u64,
+                    "an entry holds its key and keeps the limits",
+                ));
+            }
+            start = range.end;
+        }
+        Ok(())
+    }
+
+    fn entry_is_sound(&self, entry: &[u8], head: u64) -> bool {
+        let (suffix_len, varint_len) = suffix_len(entry);
+        let key_part = varint_len.saturating_add(self.remainder_len(suffix_len));
+        let Some(value_len) = entry.len().checked_sub(key_part) else { return false };
+        // The head of a short suffix is padded with zero bits.
+        let padding_mask = if suffix_len < 8 { u64::MAX >> (8 * suffix_len) } else { 0 };
+        varint_len > 0
+            && (!self.has_heads || head & padding_mask == 0)
+            && suffix_len <= MAX_KEY_BYTES - self.lcp
+            && value_len as u64 <= MAX_VALUE_BYTES
+    }
+}
+
+/// The suffix length at the front of an entry, and the bytes it takes; no bytes where there is none.
+#[inline]
+fn suffix_len(entry: &[u8]) -> (usize, usize) {
+    let (len, varint_len) = get_varint(entry).unwrap_or_default();
+    (usize::try_from(len).unwrap_or(usize::MAX), varint_len)
+}
+
+fn position(reader: &Reader<'_>) -> usize {
+    // It never exceeds the length of the payload, which is a usize.
+    usize::try_from(reader.at()).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,229 @@
+use super::*;
+use crate::data_block::builder::DataBlockBuilder;
+use crate::test_bytes::{damaged, example};
+use esker_mem::comparator::UserComparator;
+use esker_mem::seqno::MAX_SEQNO;
+use std::sync::Arc;
+
+type Model = Vec<(Vec<u8>, SeqNo, Kind, Vec<u8>)>;
+
+fn build(order_is_bytes: bool, model: &Model) -> Vec<u8> {
+    let mut builder = DataBlockBuilder::new(order_is_bytes);
+    for (key, seqno, kind, value) in model {
+        builder.add(key, *seqno, *kind, value);
+    }
+    assert_eq!(builder.len(), model.len());
+    let estimate = builder.size_estimate();
+    let mut out = Vec::new();
+    builder.finish(&mut out);
+    assert!(builder.is_empty());
+    assert!(out.len() <= estimate + model.len() * 8, "the estimate is near: {estimate} for {}", out.len());
+    out
+}
+
+/// Descending bytes: an order without heads.
+struct Reversed;
+
+impl UserComparator for Reversed {
+    fn name(&self) -> &'static str {
+        "reversed"
+    }
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        b.cmp(a)
+    }
+}
+
+/// ASCII letters of either case are one letter, and there is no tie-break.
+struct CaseBlind;
+
+impl UserComparator for CaseBlind {
+    fn name(&self) -> &'static str {
+        "case blind"
+    }
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase())
+    }
+    fn equal_implies_identical(&self) -> bool {
+        false
+    }
+}
+
+fn example_model() -> Model {
+    vec![
+        (b"apple".to_vec(), 7, Kind::Put, b"red".to_vec()),
+        (b"apricot".to_vec(), 9, Kind::Delete, Vec::new()),
+    ]
+}
+
+#[test]
+fn example_decodes_and_encodes_again() {
+    let golden = example(include_str!("../data_block.rs"));
+    assert_eq!(build(true, &example_model()), golden);
+    check_against_model(&golden, &example_model(), &KeyOrder::Bytes);
+}
+
+/// Everything the block says, against a sorted vector.
+fn check_against_model(payload: &[u8], model: &Model, order: &KeyOrder) {
+    let block = DataBlock::decode(Slice::new(payload)).unwrap();
+    assert_eq!(block.len(), model.len());
+    block.verify_order(order).unwrap();
+    let mut key = Vec::new();
+    let mut walked = Vec::new();
+    block.key_into(0, &mut walked);
+    for (index, (user_key, seqno, kind, value)) in model.iter().enumerate() {
+        block.key_into(index, &mut key);
+        block.suffix_into(&block.entry(index), &mut walked);
+        assert_eq!((&key, &walked), (user_key, user_key));
+        assert_eq!((block.seqno(index), block.kind(index)), (*seqno, *kind));
+        assert_eq!(
+            (block.value(index), block.value_slice(index).as_bytes()),
+            (value.as_slice(), value.as_slice())
+        );
+        let same = index > 0 && order.same_key(&model[index - 1].0, user_key);
+        assert_eq!(block.same_key_as_previous(index, order), same);
+    }
+    let mut probes: Vec<Vec<u8>> = model.iter().map(|entry| entry.0.clone()).collect();
+    for (key, ..) in model {
+        let mut longer = key.clone();
+        longer.push(0);
+        probes.push(longer);
+        probes.push(key[..key.len() / 2].to_vec());
+        let mut last = key.clone();
+        if let Some(byte) = last.last_mut() {
+            *byte = byte.wrapping_add(1);
+        }
+        probes.push(last);
+    }
+    probes.push(Vec::new());
+    probes.push(vec![0xff; 20]);
+    for probe in probes {
+        let lower = model.partition_point(|entry| order.compare(&entry.0, &probe) == Ordering::Less);
+        let upper = model.partition_point(|entry| order.compare(&entry.0, &probe) != Ordering::Greater);
+        assert_eq!(block.lower_bound(&probe, order), lower, "{probe:02x?}");
+        assert_eq!(block.upper_bound(&probe, order), upper, "{probe:02x?}");
+        for bound in [0, 1, 3, 10, 1000, u64::MAX] {
+            let found = (lower..upper).find(|&index| model[index].1 < bound);
+            assert_eq!(block.find(&probe, bound, order), found, "{probe:02x?} below {bound}");
+        }
+    }
+}
+
+fn random_model(random: &mut fastrand::Rng, order: &KeyOrder, keys: usize) -> Model {
+    let prefix: Vec<u8> = (0..random.usize(..30)).map(|_| random.u8(b'A'..=b'b')).collect();
+    let alphabet = *random.choice(&[1u8, 3, 255]).unwrap();
+    let longest = random.usize(1..40);
+    let max_seqno = *random.choice(&[1u64, 200, 70_000, MAX_SEQNO]).unwrap();
+    let one_kind = random.bool();
+    let mut model = Model::new();
+    for _ in 0..keys {
+        let mut key = prefix.clone();
+        let tail = random.usize(..=longest);
+        // Runs of zeros beside other bytes: the heads' padding.
+        key.extend((0..tail).map(|_| if random.u8(..3) == 0 { 0 } else { random.u8(..=alphabet) }));
+        for _ in 0..*random.choice(&[1, 1, 1, 4]).unwrap() {
+            let kind = if one_kind { Kind::Merge } else { Kind::from_u8(random.u8(..4)).unwrap() };
+            let value = (0..random.usize(..30)).map(|_| random.u8(..)).collect();
+            model.push((key.clone(), random.u64(..=max_seqno), kind, value));
+        }
+    }
+    model.sort_by(|a, b| order.compare(&a.0, &b.0).then(b.1.cmp(&a.1)));
+    model.dedup_by(|a, b| order.same_key(&a.0, &b.0) && a.1 == b.1);
+    model
+}
+
+#[test]
+fn blocks_in_byte_order_agree_with_a_sorted_vector() {
+    let mut random = fastrand::Rng::with_seed(5);
+    for round in 0..300 {
+        let keys = 1 + round % 90;
+        let model = random_model(&mut random, &KeyOrder::Bytes, keys);
+        check_against_model(&build(true, &model), &model, &KeyOrder::Bytes);
+    }
+    let model = random_model(&mut random, &KeyOrder::Bytes, 1500);
+    check_against_model(&build(true, &model), &model, &KeyOrder::Bytes);
+}
+
+#[test]
+fn blocks_in_another_order_agree_with_a_sorted_vector() {
+    let mut random = fastrand::Rng::with_seed(6);
+    let orders = [KeyOrder::new(Arc::new(Reversed)), KeyOrder::new(Arc::new(CaseBlind))];
+    for order in &orders {
+        for round in 0..100 {
+            let model = random_model(&mut random, order, 1 + round % 60);
+            check_against_model(&build(false, &model), &model, order);
+        }
+    }
+}
+
+/// A block's layout and the order it is asked in may differ (a tool without the comparator): answers stay right.
+#[test]
+fn layout_does_not_depend_on_who_asks() {
+    let mut random = fastrand::Rng::with_seed(8);
+    let model = random_model(&mut random, &KeyOrder::Bytes, 50);
+    check_against_model(&build(false, &model), &model, &KeyOrder::Bytes);
+    let few = vec![(b"A".to_vec(), 1, Kind::Put, Vec::new()), (b"b".to_vec(), 1, Kind::Put, Vec::new())];
+    check_against_model(&build(true, &few), &few, &KeyOrder::new(Arc::new(CaseBlind)));
+}
+
+#[test]
+fn extreme_entries_fit() {
+    let long = vec![7u8; 65_535];
+    let model: Model = vec![
+        (Vec::new(), MAX_SEQNO, Kind::Put, Vec::new()),
+        (vec![0], 0, Kind::Put, vec![1; 70_000]),
+        (long.clone(), 5, Kind::Put, vec![2; 200_000]),
+        (long, 4, Kind::SingleDelete, Vec::new()),
+    ];
+    check_against_model(&build(true, &model), &model, &KeyOrder::Bytes);
+    check_against_model(&build(false, &model), &model, &KeyOrder::Bytes);
+}
+
+#[test]
+fn equal_seqnos_take_no_bytes() {
+    let entry = |key: u8, seqno| (vec![b'k', key], seqno, Kind::Put, b"value".to_vec());
+    let equal = build(true, &(0..50).map(|key| entry(key, 1 << 40)).collect());
+    let narrow = build(true, &(0..50).map(|key| entry(key, (1 << 40) + u64::from(key))).collect());
+    assert_eq!(equal.len() + 50, narrow.len());
+}
+
+/// INV-FMT-1, INV-FMT-3: what decodes can be read in every way; what does not is an error. Never a panic.
+#[test]
+fn damage_is_survived() {
+    let mut random = fastrand::Rng::with_seed(9);
+    for (order_is_bytes, keys) in [(true, 2), (true, 12), (false, 9)] {
+        let sample = build(order_is_bytes, &random_model(&mut random, &KeyOrder::Bytes, keys));
+        damaged(&sample, read_everything);
+    }
+    damaged(&build(true, &example_model()), read_everything);
+}
+
+fn read_everything(bytes: &[u8]) {
+    let Ok(block) = DataBlock::decode(Slice::new(bytes)) else { return };
+    let reversed = KeyOrder::new(Arc::new(Reversed));
+    let mut key = Vec::new();
+    for index in 0..block.len() {
+        block.key_into(index, &mut key);
+        assert!(key.len() <= 65_535);
+        assert!(block.seqno(index) <= MAX_SEQNO);
+        assert_eq!(block.value(index), block.value_slice(index).as_bytes());
+        let _ = block.kind(index);
+        for order in [&KeyOrder::Bytes, &reversed] {
+            assert!(block.lower_bound(&key, order) <= block.len());
+            assert!(block.upper_bound(&key, order) <= block.len());
+            assert!(block.find(&key, 5, order).is_none_or(|found| found < block.len()));
+            let _ = block.same_key_as_previous(index, order);
+        }
+    }
+    let _ = block.verify_order(&KeyOrder::Bytes);
+}
+
+#[test]
+fn disorder_is_found_by_verification() {
+    let unsorted = vec![
+        (b"aaaaaaaa-b".to_vec(), 1, Kind::Put, Vec::new()),
+        (b"aaaaaaaa-a".to_vec(), 1, Kind::Put, Vec::new()),
+    ];
+    let block = DataBlock::decode(Slice::new(&build(false, &unsorted))).unwrap();
+    assert!(block.verify_order(&KeyOrder::Bytes).is_err());
+    block.verify_order(&KeyOrder::new(Arc::new(Reversed))).unwrap();
+}
