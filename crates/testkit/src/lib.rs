@@ -1,1 +1,14 @@
-//! See the crate's description.
+//! Test support for the esker storage engine. Private: never published, never in a build of the engine.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`conformance`] | one suite of file system behaviour, run against every `Fs` |
+//! | [`fault_fs`] | a file system that fails, lies and loses power, deterministically |
+//!
+//! Nothing here knows the engine: it is driven through a small trait of this crate's own, so that the engine's
+//! crates can take this one as a dev-dependency.
+
+#![forbid(unsafe_code)]
+
+pub mod conformance;
+pub mod fault_fs;
