@@ -1,28 +1,170 @@
-//! Fixed regions of memory and the pool that recycles them.
+//! Arenas: fixed regions of memory in which 32-bit offsets stand for pointers.
+//!
+//! An offset counts granules of eight bytes, so an arena may hold up to 32 GiB; offset 0 is reserved and means
+//! "none". Allocation is from both ends: records from the bottom, whole cache lines (for nodes) from the top; the
+//! arena is full when the two would meet. Nothing is freed before all of it is (INV-MEM-2).
+//!
+//! [`ArenaPool`] keeps the regions of dropped arenas. The first touch of a fresh page costs about as much as several
+//! inserts, so a recycled region is handed on as it is, without clearing it.
+//!
+//! Not here: what lies in the arena ([`crate::memtable`]), and the unsafe accesses (`region.rs`).
 
-/// Keeps the regions of dropped arenas for the next ones.
-#[derive(Debug, Default)]
+pub(crate) mod region;
+
+use crate::arena::region::{LINE, Region};
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The unit of offsets, in bytes, and the alignment of records.
+pub(crate) const GRANULE: usize = 8;
+
+/// Bytes at the bottom that belong to nobody, so that offset 0 means "none".
+pub(crate) const RESERVED: usize = LINE;
+
+/// The largest capacity whose offsets fit 32 bits.
+const MAX_CAPACITY: usize = (u32::MAX as usize) * GRANULE / LINE * LINE;
+
+/// `len` rounded up to whole granules.
+#[inline]
+pub(crate) const fn granules(len: usize) -> usize {
+    len.saturating_add(GRANULE - 1) & !(GRANULE - 1)
+}
+
+/// `len` rounded up to whole cache lines, as far as an arena may grow.
+pub(crate) const fn region_size(len: usize) -> usize {
+    if len >= MAX_CAPACITY { MAX_CAPACITY } else { len.next_multiple_of(LINE) }
+}
+
+/// Keeps the regions of dropped arenas for the next ones. Shared behind an `Arc`; thread-safe.
 pub struct ArenaPool {
     region_bytes: usize,
-    kept: usize,
+    keep: usize,
+    idle: Mutex<Vec<Region>>,
 }
 
 impl ArenaPool {
-    /// A pool that keeps at most `kept` regions of `region_bytes` each.
+    /// A pool that keeps at most `keep` idle regions of `region_bytes` each. It starts empty.
     #[must_use]
-    pub const fn new(region_bytes: usize, kept: usize) -> Self {
-        Self { region_bytes, kept }
+    pub fn new(region_bytes: usize, keep: usize) -> Self {
+        Self { region_bytes: region_size(region_bytes), keep, idle: Mutex::default() }
     }
 
-    /// The size of the regions that are worth keeping.
+    /// The size of the regions that the pool keeps. Arenas of any other size are freed and not kept.
     #[must_use]
     pub const fn region_bytes(&self) -> usize {
         self.region_bytes
     }
 
-    /// The memory held by regions that nobody uses at the moment.
+    /// The memory in regions that nobody uses at the moment.
     #[must_use]
-    pub const fn idle_bytes(&self) -> usize {
-        self.kept
+    pub fn idle_bytes(&self) -> usize {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).len() * self.region_bytes
+    }
+
+    fn take(&self, len: usize) -> Option<Region> {
+        if len != self.region_bytes {
+            return None;
+        }
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn put(&self, region: Region) {
+        if region.len() != self.region_bytes {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.keep {
+            idle.push(region);
+        } else {
+            // Giving memory back to the system takes a while: not under the lock.
+            drop(idle);
+            drop(region);
+        }
+    }
+}
+
+impl fmt::Debug for ArenaPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArenaPool")
+            .field("region_bytes", &self.region_bytes)
+            .field("keep", &self.keep)
+            .field("idle_bytes", &self.idle_bytes())
+            .finish()
+    }
+}
+
+/// One region being filled. A single thread allocates; any number read.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    region: Region,
+    pool: Option<Arc<ArenaPool>>,
+    /// Everything below is taken by records.
+    bottom: AtomicUsize,
+    /// Everything from here on is taken by nodes.
+    top: AtomicUsize,
+}
+
+impl Arena {
+    /// An empty arena of about `capacity_bytes`, recycled from the pool where it has a region of that size.
+    pub(crate) fn new(capacity_bytes: usize, pool: Option<Arc<ArenaPool>>) -> Self {
+        let len = region_size(capacity_bytes.max(RESERVED));
+        let region = pool.as_ref().and_then(|pool| pool.take(len)).unwrap_or_else(|| Region::new(len));
+        Self { region, pool, bottom: AtomicUsize::new(RESERVED), top: AtomicUsize::new(len) }
+    }
+
+    /// The memory itself.
+    #[inline]
+    pub(crate) const fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The size in bytes.
+    pub(crate) const fn capacity_bytes(&self) -> usize {
+        self.region.len()
+    }
+
+    /// Bytes taken, from both ends.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.region.len() - self.free_bytes()
+    }
+
+    /// Bytes not taken.
+    #[inline]
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.top.load(Ordering::Relaxed).saturating_sub(self.bottom.load(Ordering::Relaxed))
+    }
+
+    /// Takes `len` bytes (whole granules) from the bottom and returns their offset in granules. Only the one thread
+    /// that writes may call this.
+    #[inline]
+    pub(crate) fn allocate(&self, len: usize) -> Option<u32> {
+        debug_assert!(len.is_multiple_of(GRANULE));
+        let at = self.bottom.load(Ordering::Relaxed);
+        if len > self.free_bytes() {
+            return None;
+        }
+        self.bottom.store(at + len, Ordering::Relaxed);
+        u32::try_from(at / GRANULE).ok()
+    }
+
+    /// Takes `len` bytes (whole cache lines) from the top and returns their offset in granules. Only the one thread
+    /// that writes may call this.
+    pub(crate) fn allocate_lines(&self, len: usize) -> Option<u32> {
+        debug_assert!(len.is_multiple_of(LINE));
+        if len > self.free_bytes() {
+            return None;
+        }
+        let at = self.top.load(Ordering::Relaxed) - len;
+        self.top.store(at, Ordering::Relaxed);
+        u32::try_from(at / GRANULE).ok()
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.take() {
+            pool.put(std::mem::replace(&mut self.region, Region::none()));
+        }
     }
 }

@@ -7,7 +7,8 @@
 //! * [`arena`]: fixed regions of memory, recycled, in which offsets stand for pointers;
 //! * [`memtable`]: the ordered index of recent writes, with one writer at a time and lock-free readers.
 //!
-//! Nothing here does I/O or knows of files, blocks or logs.
+//! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `slice.rs`,
+//! `arena/region.rs` and `memtable/entry.rs`.
 
 pub mod arena;
 pub mod comparator;
@@ -16,3 +17,4 @@ pub mod kind;
 pub mod memtable;
 pub mod seqno;
 pub mod slice;
+mod sync;

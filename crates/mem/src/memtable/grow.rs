@@ -1,0 +1,221 @@
+//! How the tree grows: the one writer inserts an anchor, splits full nodes, raises the root.
+//!
+//! A split fills the right node first, while nobody knows it; then, in one change of the left node, cuts it short and
+//! links the right one; only then tells the parent, which may split in turn. In between, readers find the right
+//! node through the left one (INV-MEM-6). A node splits in halves, except the rightmost leaf when it is
+//! appended to, which stays full: keys inserted in order fill their leaves.
+//!
+//! INV-MEM-7: every node except the rightmost of its level has at least `SLOTS / 2` keys or children, hence
+//! [`most_nodes`] bounds the nodes of a tree by its keys. That is what makes room a question that can be answered before an
+//! insert begins; an insert that has begun cannot fail.
+
+use crate::arena::Arena;
+use crate::memtable::entry::AnchorAt;
+use crate::memtable::node::edit::{INNER_BYTES, LEAF_BYTES};
+use crate::memtable::node::{Fences, Keys, NodeAt, Slot};
+use crate::memtable::tree::Tree;
+use crate::sync::{AtomicU32, Ordering, SLOTS};
+
+/// More levels than a tree of 2^32 keys can have.
+const MAX_HEIGHT: usize = 32;
+
+/// What the writer knows about the tree beyond what is in it.
+#[derive(Debug)]
+pub(super) struct Growth {
+    keys: usize,
+    nodes: usize,
+    height: usize,
+}
+
+/// A node on the way from the root, and which child the way took.
+#[derive(Clone, Copy)]
+struct Step {
+    at: NodeAt,
+    child: usize,
+}
+
+/// What a split gives to the parent.
+struct Risen {
+    separator: AnchorAt,
+    right: NodeAt,
+}
+
+/// No prefix has this length: heads are to be taken anew.
+const NO_PREFIX: u32 = u32::MAX;
+
+/// The most nodes, and the most levels, that a tree of so many keys can have.
+pub(super) fn most_nodes(keys: usize) -> (usize, usize) {
+    let mut level = keys / (SLOTS / 2) + 1;
+    let (mut nodes, mut height) = (level, 1);
+    while level > 1 {
+        level = level / (SLOTS / 2) + 1;
+        nodes += level;
+        height += 1;
+    }
+    (nodes, height)
+}
+
+impl Growth {
+    /// The most bytes of arena that the nodes of a whole tree of `keys` keys can take.
+    pub(super) fn most_bytes(keys: usize) -> usize {
+        most_nodes(keys).0.saturating_mul(INNER_BYTES)
+    }
+
+    /// The most bytes of arena that inserting `keys` more can take for nodes: bounded by how many nodes a tree of
+    /// that many keys can have, and by every insert splitting every level.
+    ///
+    /// If this much is free before several inserts, it is before each of them: neither bound grows as they proceed.
+    #[inline]
+    pub(super) fn bytes_for(&self, keys: usize) -> usize {
+        let (nodes, height) = most_nodes(self.keys.saturating_add(keys));
+        let by_splits = keys.saturating_mul(height.max(self.height) + 1);
+        nodes.saturating_sub(self.nodes).min(by_splits).saturating_mul(INNER_BYTES)
+    }
+
+    /// The same for one insert, without the arithmetic.
+    #[inline]
+    pub(super) const fn bytes_for_one(&self) -> usize {
+        (self.height + 1) * INNER_BYTES
+    }
+}
+
+impl Tree {
+    /// An empty tree: one leaf. `None` if the arena has no room for it.
+    pub(super) fn new(keys: Keys<'_>) -> Option<(Self, Growth)> {
+        let leaf = NodeAt(keys.arena.allocate_lines(LEAF_BYTES)?);
+        let node = leaf.node(keys.arena);
+        node.clear();
+        node.fill(keys, &[], NO_PREFIX, &Fences::new(keys, AnchorAt::NONE, AnchorAt::NONE, &[]));
+        let tree = Self { root: AtomicU32::new(leaf.0), first_leaf: leaf };
+        Some((tree, Growth { keys: 0, nodes: 1, height: 1 }))
+    }
+
+    /// Inserts the anchor of `key`, which is not in the tree. The caller has made sure of room for the nodes.
+    pub(super) fn insert(&self, keys: Keys<'_>, growth: &mut Growth, key: &[u8], anchor: AnchorAt) {
+        let mut path = [Step { at: NodeAt::NONE, child: 0 }; MAX_HEIGHT];
+        let (leaf, depth) = self.descend(keys, key, &mut path);
+        let node = leaf.node(keys.arena);
+        if node.count() == 0 {
+            node.set_sample(keys, anchor);
+        } else {
+            node.admit(keys, key);
+        }
+        let at = node.rank(keys, key).below;
+        let slot = node.slot_for(keys, anchor, NodeAt::NONE);
+        growth.keys += 1;
+        if node.count() < SLOTS {
+            node.insert(at, &slot);
+            return;
+        }
+        let mut risen = split_leaf(keys, growth, leaf, at, slot);
+        for step in path.iter().take(depth).rev() {
+            let inner = step.at.inner(keys.arena);
+            inner.node.admit(keys, risen.separator.key(keys.arena));
+            let slot = inner.node.slot_for(keys, risen.separator, risen.right);
+            if inner.node.count() < SLOTS {
+                inner.insert(step.child, &slot);
+                return;
+            }
+            risen = split_inner(keys, growth, step.at, step.child, slot);
+        }
+        self.raise(keys, growth, &risen);
+    }
+
+    /// Walks down to the leaf for `key` and returns it with the length of the path.
+    #[inline]
+    fn descend(&self, keys: Keys<'_>, key: &[u8], path: &mut [Step; MAX_HEIGHT]) -> (NodeAt, usize) {
+        let mut at = self.root();
+        let mut depth = 0;
+        for step in path.iter_mut() {
+            let node = at.node(keys.arena);
+            if node.first_child().is_none() {
+                break;
+            }
+            let rank = node.rank(keys, key);
+            let child = rank.below + usize::from(rank.found);
+            *step = Step { at, child };
+            at = at.inner(keys.arena).child(child);
+            at.prefetch(keys.arena);
+            depth += 1;
+        }
+        (at, depth)
+    }
+
+    /// Puts a new root over the old one and its new sibling.
+    #[cold]
+    fn raise(&self, keys: Keys<'_>, growth: &mut Growth, risen: &Risen) {
+        let root = allocate(keys.arena, growth, INNER_BYTES);
+        let slots = [Slot { head: 0, anchor: risen.separator, child: risen.right }];
+        let inner = root.inner(keys.arena);
+        inner.node.clear();
+        inner.node.fill(keys, &slots, NO_PREFIX, &Fences::new(keys, AnchorAt::NONE, AnchorAt::NONE, &slots));
+        inner.node.link(NodeAt::NONE, self.root());
+        inner.fill_children(&slots);
+        self.root.store(root.0, Ordering::Release);
+        growth.height += 1;
+    }
+}
+
+/// Splits a full leaf, with `slot` inserted at position `at`.
+#[cold]
+fn split_leaf(keys: Keys<'_>, growth: &mut Growth, leaf: NodeAt, at: usize, slot: Slot) -> Risen {
+    let node = leaf.node(keys.arena);
+    let all = node.gather(at, slot, None);
+    let appended = at == SLOTS && node.next().is_none();
+    let (left, right) = all.split_at(if appended { SLOTS } else { SLOTS / 2 });
+    let separator = right.first().map_or(AnchorAt::NONE, |slot| slot.anchor);
+
+    let fences = node.fences();
+    let right_fences = Fences::new(keys, separator, fences.high, right);
+    let left_fences = Fences::new(keys, fences.low, separator, left);
+    let sibling = allocate(keys.arena, growth, LEAF_BYTES);
+    let new = sibling.node(keys.arena);
+    new.clear();
+    new.fill(keys, right, fences.prefix_len, &right_fences);
+    new.link(node.next(), NodeAt::NONE);
+
+    node.begin_change();
+    node.fill(keys, left, fences.prefix_len, &left_fences);
+    node.link(sibling, NodeAt::NONE);
+    node.end_change();
+    Risen { separator, right: sibling }
+}
+
+/// Splits a full inner node, with `slot` inserted at position `at`. The middle separator rises.
+#[cold]
+fn split_inner(keys: Keys<'_>, growth: &mut Growth, at_node: NodeAt, at: usize, slot: Slot) -> Risen {
+    let inner = at_node.inner(keys.arena);
+    let node = &inner.node;
+    let all = node.gather(at, slot, Some(inner));
+    let (left, rest) = all.split_at(SLOTS / 2);
+    let (middle, right) = match rest.split_first() {
+        Some((middle, right)) => (*middle, right),
+        None => (slot, rest),
+    };
+
+    let fences = node.fences();
+    let right_fences = Fences::new(keys, middle.anchor, fences.high, right);
+    let left_fences = Fences::new(keys, fences.low, middle.anchor, left);
+    let sibling = allocate(keys.arena, growth, INNER_BYTES);
+    let new = sibling.inner(keys.arena);
+    new.node.clear();
+    new.node.fill(keys, right, fences.prefix_len, &right_fences);
+    new.node.link(node.next(), middle.child);
+    new.fill_children(right);
+
+    node.begin_change();
+    node.fill(keys, left, fences.prefix_len, &left_fences);
+    node.link(sibling, node.first_child());
+    inner.fill_children(left);
+    node.end_change();
+    Risen { separator: middle.anchor, right: sibling }
+}
+
+/// A node from the arena.
+fn allocate(arena: &Arena, growth: &mut Growth, len: usize) -> NodeAt {
+    growth.nodes += 1;
+    match arena.allocate_lines(len) {
+        Some(at) => NodeAt(at),
+        None => unreachable!("INV-MEM-7: room for nodes was made sure of before the insert began"),
+    }
+}

@@ -1,0 +1,202 @@
+//! The memtable itself: what it consists of, and what it says about itself.
+//!
+//! Numbers about the contents are stored before the entry they count becomes visible, so a reader that sees an entry
+//! also sees a [`Memtable::highest_seqno`] that covers it.
+
+use crate::arena::{Arena, ArenaPool, GRANULE, RESERVED, region_size};
+use crate::comparator::KeyOrder;
+use crate::memtable::entry::ENTRY_OVERHEAD;
+use crate::memtable::grow::Growth;
+use crate::memtable::hash_index::{Filling, HashIndex};
+use crate::memtable::node::Keys;
+use crate::memtable::node::edit::INNER_BYTES;
+use crate::memtable::tree::Tree;
+use crate::seqno::SeqNo;
+use crate::sync::Mutex;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// What a memtable is made for.
+#[derive(Clone, Debug)]
+pub struct MemtableOptions {
+    /// The order of keys.
+    pub order: KeyOrder,
+    /// The size of the arena, up to 32 GiB. Rounded up to whole cache lines, and to what an empty memtable takes.
+    pub capacity_bytes: usize,
+    /// How many distinct keys to expect: sizes the hash index, which grows if there are more.
+    pub expected_entries: usize,
+    /// Where the arena's memory comes from and returns to. Of use if its regions have `capacity_bytes`.
+    pub pool: Option<Arc<ArenaPool>>,
+}
+
+/// The ordered index of recent writes. See the [module](crate::memtable).
+pub struct Memtable {
+    pub(super) arena: Arena,
+    pub(super) order: KeyOrder,
+    pub(super) tree: Tree,
+    /// None under an order by which different bytes are the same key.
+    pub(super) hash_index: Option<HashIndex>,
+    pub(super) counters: Counters,
+    pub(super) writer: Writer,
+}
+
+/// What only the writer touches, behind its lock and on cache lines of its own.
+#[repr(align(64))]
+pub(super) struct Writer(pub(super) Mutex<WriterState>);
+
+pub(super) struct WriterState {
+    pub(super) growth: Growth,
+    pub(super) filling: Filling,
+}
+
+/// Numbers that the writer changes and anybody reads.
+#[repr(align(64))]
+#[derive(Default)]
+pub(super) struct Counters {
+    entries: AtomicUsize,
+    tombstones: AtomicUsize,
+    user_bytes: AtomicUsize,
+    /// One more than the highest; zero while empty.
+    above_highest: AtomicU64,
+    /// The complement of the lowest; zero while empty.
+    below_lowest: AtomicU64,
+}
+
+impl Counters {
+    /// Counts an entry. Only the writer calls this, before it publishes the entry.
+    #[inline]
+    pub(super) fn add(&self, seqno: SeqNo, is_tombstone: bool, user_bytes: usize) {
+        add(&self.entries, 1);
+        add(&self.tombstones, usize::from(is_tombstone));
+        add(&self.user_bytes, user_bytes);
+        if seqno >= self.above_highest.load(Ordering::Relaxed) {
+            self.above_highest.store(seqno.saturating_add(1), Ordering::Release);
+        }
+        if !seqno > self.below_lowest.load(Ordering::Relaxed) {
+            self.below_lowest.store(!seqno, Ordering::Release);
+        }
+    }
+
+    /// No longer counts an entry that another one with its sequence number shadows.
+    pub(super) fn remove(&self, is_tombstone: bool, user_bytes: usize) {
+        sub(&self.entries, 1);
+        sub(&self.tombstones, usize::from(is_tombstone));
+        sub(&self.user_bytes, user_bytes);
+    }
+}
+
+/// Adds without a locked instruction: there is one writer.
+#[inline]
+fn add(counter: &AtomicUsize, by: usize) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}
+
+fn sub(counter: &AtomicUsize, by: usize) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_sub(by), Ordering::Relaxed);
+}
+
+impl Memtable {
+    /// An empty memtable.
+    #[must_use]
+    pub fn new(options: MemtableOptions) -> Self {
+        let MemtableOptions { order, capacity_bytes, expected_entries, pool } = options;
+        let arena = Arena::new(capacity_bytes.max(Self::bytes_needed(0, 0)), pool);
+        let Some((tree, growth)) = Tree::new(Keys { arena: &arena, order: &order }) else {
+            unreachable!("the arena is larger than an empty tree");
+        };
+        let hash_index = order.identity().then(|| HashIndex::new(expected_entries));
+        let writer = Writer(Mutex::new(WriterState { growth, filling: Filling::default() }));
+        Self { arena, order, tree, hash_index, counters: Counters::default(), writer }
+    }
+
+    /// The capacity that a fresh memtable needs so that [`has_room`](crate::memtable::MemtableWriter::has_room) says yes to
+    /// `entries` inserts of `key_value_bytes` in total.
+    #[must_use]
+    pub fn bytes_needed(entries: usize, key_value_bytes: usize) -> usize {
+        let records = entries.saturating_mul(ENTRY_OVERHEAD).saturating_add(key_value_bytes);
+        let nodes = Growth::most_bytes(entries).saturating_add(INNER_BYTES);
+        region_size(records.saturating_add(nodes).saturating_add(RESERVED + GRANULE))
+    }
+
+    #[inline]
+    pub(super) const fn keys(&self) -> Keys<'_> {
+        Keys { arena: &self.arena, order: &self.order }
+    }
+
+    /// The order of keys.
+    #[must_use]
+    pub const fn order(&self) -> &KeyOrder {
+        &self.order
+    }
+
+    /// The number of entries: versions, not keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.counters.entries.load(Ordering::Relaxed)
+    }
+
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The highest sequence number of an entry. Covers every entry that the caller can see.
+    #[must_use]
+    pub fn highest_seqno(&self) -> Option<SeqNo> {
+        self.counters.above_highest.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    /// The lowest sequence number of an entry.
+    #[must_use]
+    pub fn lowest_seqno(&self) -> Option<SeqNo> {
+        match self.counters.below_lowest.load(Ordering::Acquire) {
+            0 => None,
+            complement => Some(!complement),
+        }
+    }
+
+    /// How many entries are tombstones.
+    #[must_use]
+    pub fn tombstones(&self) -> usize {
+        self.counters.tombstones.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the keys and values of all entries, as the user counts them.
+    #[must_use]
+    pub fn user_bytes(&self) -> usize {
+        self.counters.user_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The bytes of the arena in use. The rest of the arena has not been touched, unless it is recycled.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        self.arena.allocated_bytes()
+    }
+
+    /// The size of the arena.
+    #[must_use]
+    pub const fn capacity_bytes(&self) -> usize {
+        self.arena.capacity_bytes()
+    }
+
+    /// All heap memory of this memtable, used or not: the arena and the hash index.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.capacity_bytes() + self.hash_index.as_ref().map_or(0, HashIndex::memory_bytes)
+    }
+}
+
+impl fmt::Debug for Memtable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memtable")
+            .field("order", &self.order)
+            .field("entries", &self.len())
+            .field("lowest_seqno", &self.lowest_seqno())
+            .field("highest_seqno", &self.highest_seqno())
+            .field("allocated_bytes", &self.allocated_bytes())
+            .field("capacity_bytes", &self.capacity_bytes())
+            .finish_non_exhaustive()
+    }
+}
