@@ -177,3 +177,6 @@ fn check_disjoint(shape: &Shape, inputs: &[Input<'_>]) -> Result<(), PlanFault> 
     });
     if apart { Ok(()) } else { Err(PlanFault::MovesOverlapping) }
 }
+
+#[cfg(test)]
+mod tests;

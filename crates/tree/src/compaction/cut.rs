@@ -46,3 +46,6 @@ impl<'a> OutputCutter<'a> {
         ends && table_bytes > 0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,122 @@
-//! The leveled strategy.
+//! Leveled compaction: the default strategy.
+//!
+//! Level 0 takes what is flushed, a run each. Every deeper level is one run, each about ten times the one above, and the
+//! *last* level of the tree holds most of the data. Sizes are counted upwards from there ([`sizes`]): the level that level 0
+//! is merged into, the *base*, is wherever they fall under [`Leveled::base_level_bytes`], and levels above it stay empty.
+//! So space is used well at any size (upper levels hold a ninth of the data), and there are as few levels as can be.
+//!
+//! In this order:
+//!
+//! 1. **Moves** out of level 0, whenever one is possible: they cost nothing ([`level_zero`]).
+//! 2. **Level 0**, once it has [`Leveled::level_zero_trigger_runs`] runs: into the base, or, where that would
+//!    rewrite more than four bytes of the base for each byte of level 0, or where a running job is in the way, among
+//!    itself, like sizes with like.
+//! 3. The level that exceeds its size most ([`deeper`]): the table whose way down rewrites least for its size.
+//! 4. Tables of the last level full of tombstones that may go by now.
+//! 5. If nothing else has work, **settling**: level 0 goes down even below its trigger, as long as more than
+//!    [`SETTLED_RUNS`] sorted runs stand in the way of a seek or it is cheap; then tables full of tombstones.
+//!
+//! # Where the numbers come from
+//!
+//! A level's bytes are rewritten about `multiplier / 2 + 1` times in the next; with `L` levels for a ratio `N` of data to base,
+//! `L · N^(1/L)` has its least near a multiplier of `e`, but is flat up to ten, and fewer levels make faster reads: **10**.
+//! Level 0's **4** runs bring base rewriting to `(4 f + base) / 4 f` bytes per byte flushed (`f` a flush); two
+//! would double it, eight would double a seek's runs. Tables of **64 MiB**: a job's least unit, about 0.1 s of merging. A
+//! base of up to **768 MiB**: 64 GiB / 10² = 655 MiB, and some margin, so that a settled tree up to 64 GiB has three
+//! runs: base, one between, last; rewriting it costs at most `(256 + 768) / 256 = 4` per byte at the default flush size, and
+//! the ratio rule above guards smaller flushes.
+//!
+//! Not here: what a plan must obey ([`super::check`]), running it.
 
 use super::picker::{CompactionStrategy, Plan, Shape};
 
-/// Leveled compaction with dynamic level sizes.
-#[derive(Clone, Debug, Default)]
-pub struct Leveled {}
+mod deeper;
+mod draft;
+mod level_zero;
+mod sizes;
+
+use sizes::LevelSizes;
+
+/// A settled tree has no more sorted runs than this, up to `base_level_bytes · multiplier²` of data.
+pub const SETTLED_RUNS: usize = 3;
+
+const MIB: u64 = 1 << 20;
+
+/// Leveled compaction; the settings have defaults that are explained in the module.
+#[derive(Clone, Debug)]
+pub struct Leveled {
+    /// How much larger each level is than the one above. At least 2.
+    pub level_multiplier: u64,
+    /// Level 0 is compacted from this many runs on. At least 2.
+    pub level_zero_trigger_runs: usize,
+    /// Size of a full table.
+    pub target_table_bytes: u64,
+    /// The base level is the one whose size falls to this or below.
+    pub base_level_bytes: u64,
+}
+
+impl Default for Leveled {
+    fn default() -> Leveled {
+        Leveled {
+            level_multiplier: 10,
+            level_zero_trigger_runs: 4,
+            target_table_bytes: 64 * MIB,
+            base_level_bytes: 12 * 64 * MIB,
+        }
+    }
+}
 
 impl CompactionStrategy for Leveled {
     fn name(&self) -> &'static str {
         "leveled"
     }
-    fn pick(&self, _shape: &Shape) -> Option<Plan> {
-        None
+
+    fn pick(&self, shape: &Shape) -> Option<Plan> {
+        let sizes = LevelSizes::of(self, shape);
+        level_zero::pick_move(self, shape, &sizes)
+            .or_else(|| level_zero::pick(self, shape, &sizes))
+            .or_else(|| deeper::pick(self, shape, &sizes))
+            .or_else(|| deeper::pick_tombstones_of_last_level(self, shape))
+            .or_else(|| if shape.idle { self.settle(shape, &sizes) } else { None })
     }
-    fn debt(&self, _shape: &Shape) -> u64 {
-        0
+
+    fn debt(&self, shape: &Shape) -> u64 {
+        let sizes = LevelSizes::of(self, shape);
+        let mut debt = 0u64;
+        let mut coming = 0u64;
+        if shape.level_zero_runs() >= self.level_zero_trigger_runs {
+            coming = shape.level_bytes(0);
+            debt = coming.saturating_add(shape.level_bytes(sizes.base));
+        }
+        for level in 1..shape.last_level() {
+            let bytes = shape.level_bytes(level).saturating_add(if level == sizes.base { coming } else { 0 });
+            let excess = bytes.saturating_sub(sizes.target_bytes(level));
+            // Each byte that goes down meets its share of the next level.
+            let met = shape.level_bytes(level + 1).checked_div(bytes).unwrap_or(0).min(self.level_multiplier);
+            debt = debt.saturating_add(excess.saturating_mul(1 + met));
+        }
+        debt
     }
 }
+
+impl Leveled {
+    fn settle(&self, shape: &Shape, sizes: &LevelSizes) -> Option<Plan> {
+        let too_many = shape.sorted_runs() > SETTLED_RUNS;
+        level_zero::pick_settling(self, shape, sizes, too_many)
+            .or_else(|| if too_many { deeper::pick_topmost(self, shape) } else { None })
+            .or_else(|| deeper::pick_tombstones(self, shape))
+    }
+
+    /// A table that overlaps more of the next level than this is expensive to get rid of.
+    fn max_overlap_bytes(&self) -> u64 {
+        self.target_table_bytes.saturating_mul(self.level_multiplier)
+    }
+
+    /// Tables below this size are merged rather than moved, so that small flushes do not fill a level with small tables.
+    fn small_table_bytes(&self) -> u64 {
+        self.target_table_bytes / 8
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -97,3 +97,6 @@ impl DropLimits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

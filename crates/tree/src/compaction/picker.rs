@@ -8,7 +8,7 @@
 //! never see the same table idle. A plan stays valid while its inputs are busy: flushes only add newer runs
 //! to level 0, and no other plan may take its inputs or write into its key range.
 //!
-//! [`super::check`] holds the rules that every plan obeys (INV-COMPACT-1 to INV-COMPACT-5), so that a plan from a
+//! [`super::check`] holds the rules that every plan obeys (from INV-COMPACT-1 on), so that a plan from a
 //! strategy of the user's own that breaks one is refused, not run.
 //!
 //! Not here: any particular strategy ([`super::leveled`]), and which entries a job drops ([`super::stream`]).

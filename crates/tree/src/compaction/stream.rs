@@ -101,6 +101,16 @@ pub struct DropStream {
     hidden_by_pair_from: SeqNo,
     held: Held,
     counts: DropCounts,
+    #[cfg(test)]
+    broken: Option<Rule>,
+}
+
+/// Rules that the tests break on purpose, to see that they notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    WeakDeleteOutlivesShadow,
+    TombstoneOutlivesPair,
+    OperandHidesNothing,
 }
 
 /// A weak delete that waits for the next entry.
@@ -136,6 +146,8 @@ impl DropStream {
             hidden_by_pair_from: NOTHING_HIDDEN,
             held: Held::default(),
             counts: DropCounts::default(),
+            #[cfg(test)]
+            broken: None,
         }
     }
 
@@ -167,7 +179,7 @@ impl DropStream {
             self.counts.shadowed += 1;
             return Ok(());
         }
-        if entry.kind == Kind::Merge {
+        if entry.kind == Kind::Merge && self.holds(Rule::OperandHidesNothing) {
             return emit(entry);
         }
         self.hidden_from = self.hidden_behind(entry.seqno);
@@ -190,6 +202,18 @@ impl DropStream {
     /// What was left out so far.
     pub fn counts(&self) -> DropCounts {
         self.counts
+    }
+
+    /// Whether a rule is in force: always, but where a test breaks it.
+    #[inline]
+    fn holds(&self, rule: Rule) -> bool {
+        #[cfg(test)]
+        return self.broken != Some(rule);
+        #[cfg(not(test))]
+        {
+            let _ = rule;
+            true
+        }
     }
 
     #[inline]
@@ -215,13 +239,15 @@ impl DropStream {
         }
         let hidden_before = self.hidden_from;
         self.hidden_from = hidden_before.min(self.hidden_behind(entry.seqno));
-        if entry.kind == Kind::SingleDelete {
+        let hidden = entry.seqno >= hidden_before
+            || (entry.seqno >= self.hidden_by_pair_from && !self.holds(Rule::TombstoneOutlivesPair));
+        if entry.kind == Kind::SingleDelete && (!hidden || self.holds(Rule::WeakDeleteOutlivesShadow)) {
             // INV-DROP-3: never dropped for being shadowed.
             if entry.seqno < self.pairs_below {
                 self.held.hold(entry, hidden_before);
                 return Ok(());
             }
-        } else if entry.seqno >= hidden_before {
+        } else if hidden {
             self.counts.shadowed += 1;
             return Ok(());
         }
@@ -300,3 +326,6 @@ impl Held {
         Entry { key: &self.key, seqno: self.seqno, kind: Kind::SingleDelete, value: &self.value }
     }
 }
+
+#[cfg(test)]
+mod tests;

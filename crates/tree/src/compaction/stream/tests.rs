@@ -1,0 +1,440 @@
+//! A model of one key: every small history, every way to place it, every set of readers. The oracle is the read itself,
+//! so the tests know nothing of the rules that they prove.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+
+use esker_mem::comparator::{KeyOrder, UserComparator};
+use esker_mem::slice::Slice;
+
+use super::*;
+
+/// A version; `origin` is its seqno as written, so that a version is known even with its seqno zeroed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Version {
+    seqno: SeqNo,
+    kind: Kind,
+    origin: u8,
+}
+
+const KEY: &[u8] = b"key";
+
+fn history(kinds: &[Kind]) -> Vec<Version> {
+    let numbered = kinds.iter().zip(1u8..);
+    numbered.map(|(kind, n)| Version { seqno: SeqNo::from(n), kind: *kind, origin: n }).collect()
+}
+
+/// All sequences of `len` kinds, oldest first.
+fn histories(kinds: &[Kind], len: usize) -> Vec<Vec<Version>> {
+    let mut all: Vec<Vec<Kind>> = vec![vec![]];
+    for _ in 0..len {
+        all = all.iter().flat_map(|h| kinds.iter().map(|k| [h.as_slice(), &[*k]].concat())).collect();
+    }
+    all.iter().map(|kinds| history(kinds)).collect()
+}
+
+/// All watermarks up to `top` with all sets of snapshots below them.
+fn readers_up_to(top: SeqNo) -> Vec<Readers> {
+    let mut all = Vec::new();
+    for watermark in 1..=top {
+        for set in 0..1u64 << (watermark - 1) {
+            let snapshots = (1..watermark).filter(|bound| set >> (bound - 1) & 1 == 1).collect();
+            all.push(Readers { watermark, snapshots });
+        }
+    }
+    all
+}
+
+/// What a read at `bound` finds: the operands newest first, and the value under them.
+fn read(versions: &[Version], bound: SeqNo) -> (Vec<u8>, Option<u8>) {
+    let mut seen: Vec<&Version> = versions.iter().filter(|v| v.seqno < bound).collect();
+    seen.sort_by_key(|v| std::cmp::Reverse(v.seqno));
+    let mut operands = Vec::new();
+    for version in seen {
+        match version.kind {
+            Kind::Merge => operands.push(version.origin),
+            Kind::Put | Kind::BlobPointer => return (operands, Some(version.origin)),
+            Kind::Delete | Kind::SingleDelete => return (operands, None),
+        }
+    }
+    (operands, None)
+}
+
+fn bounds(readers: &Readers, top: SeqNo) -> impl Iterator<Item = SeqNo> + '_ {
+    readers.snapshots.iter().copied().chain(readers.watermark..=top)
+}
+
+/// A way to weaken the stream before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Breach {
+    None,
+    Rule(Rule),
+    WatermarkIgnored,
+    SnapshotsIgnored,
+    OlderDataIgnored,
+    OldestStripeIgnored,
+    NewerStraysIgnored,
+    OlderStraysIgnored,
+}
+
+/// Runs `input` (of one key) through a stream beside `newer` and above `older` versions.
+fn compact(
+    newer: &[Version],
+    input: &[Version],
+    older: &[Version],
+    readers: &Readers,
+    breach: Breach,
+) -> (Vec<Version>, DropCounts) {
+    let limits = limits(newer, input, older, breach);
+    let mut readers = readers.clone();
+    match breach {
+        Breach::WatermarkIgnored => readers.watermark = MAX_SEQNO,
+        Breach::SnapshotsIgnored => readers.snapshots.clear(),
+        _ => {}
+    }
+    let mut stream = DropStream::new(KeyOrder::Bytes, readers, limits);
+    match breach {
+        Breach::Rule(rule) => stream.broken = Some(rule),
+        Breach::OldestStripeIgnored => stream.settled_below = stream.readers.watermark,
+        _ => {}
+    }
+    let mut sorted = input.to_vec();
+    sorted.sort_by_key(|v| std::cmp::Reverse(v.seqno));
+    let mut output = Vec::new();
+    let mut emit = |entry: Entry<'_>| -> Result<(), Infallible> {
+        assert_eq!(entry.key, KEY);
+        output.push(Version { seqno: entry.seqno, kind: entry.kind, origin: entry.value[0] });
+        Ok(())
+    };
+    for version in &sorted {
+        let entry = Entry { key: KEY, seqno: version.seqno, kind: version.kind, value: &[version.origin] };
+        let Ok(()) = stream.push(entry, &mut emit);
+    }
+    let Ok(()) = stream.finish(&mut emit);
+    (output, stream.counts())
+}
+
+fn limits(newer: &[Version], input: &[Version], older: &[Version], breach: Breach) -> DropLimits {
+    let lowest = |versions: &[Version]| versions.iter().map(|v| v.seqno).min().unwrap_or(MAX_SEQNO);
+    let highest = |versions: &[Version]| versions.iter().map(|v| v.seqno).max().unwrap_or(0);
+    let strays = lowest(newer) < highest(input).max(highest(older)) && breach != Breach::NewerStraysIgnored;
+    let mut ranges = vec![(Slice::from("a"), Slice::from("b")), (Slice::from("z"), Slice::from("zz"))];
+    if !older.is_empty() && breach != Breach::OlderDataIgnored {
+        ranges.push((Slice::from("j"), Slice::from(KEY)));
+    }
+    DropLimits {
+        older: OlderData::new(ranges, &KeyOrder::Bytes),
+        newer_lowest_seqno: if strays { lowest(newer) } else { MAX_SEQNO },
+        out_of_order: lowest(input) < highest(older) && breach != Breach::OlderStraysIgnored,
+        last_level: older.is_empty() || breach == Breach::OlderDataIgnored,
+    }
+}
+
+/// Whether each weak delete meets exactly one put since the last deletion, and that last deletion is still there.
+fn keeps_contract(history: &[Version]) -> bool {
+    (0..history.len()).filter(|i| history[*i].kind == Kind::SingleDelete).all(|i| {
+        let put = i > 0 && history[i - 1].kind == Kind::Put;
+        put && (i == 1 || history[i - 2].kind.is_tombstone())
+    })
+}
+
+/// Whether the key saw nothing but puts and weak deletes in turn, up to its last weak delete.
+fn keeps_contract_for_life(history: &[Version]) -> bool {
+    let last = history.iter().rposition(|v| v.kind == Kind::SingleDelete);
+    last.is_none_or(|last| {
+        history
+            .iter()
+            .take(last + 1)
+            .enumerate()
+            .all(|(i, v)| v.kind == if i % 2 == 0 { Kind::Put } else { Kind::SingleDelete })
+    })
+}
+
+/// Checks one compaction of one placement; says what went wrong.
+fn check_one(history: &[Version], places: &[u8], readers: &Readers, breach: Breach) -> Result<(), String> {
+    let at = |place: u8| -> Vec<Version> {
+        history.iter().zip(places).filter(|(_, p)| **p == place).map(|(v, _)| *v).collect()
+    };
+    let (newer, input, older) = (at(0), at(1), at(2));
+    let (output, _) = compact(&newer, &input, &older, readers, breach);
+    let context = || format!("{history:?}\nplaces {places:?} {readers:?}\noutput {output:?}");
+    let after = [newer.as_slice(), &output, &older].concat();
+    let exact = keeps_contract(history);
+    for bound in bounds(readers, history.len() as SeqNo + 2) {
+        let (was, is) = (read(history, bound), read(&after, bound));
+        // A broken contract may bring back an older value, and nothing else.
+        let weak = history
+            .iter()
+            .filter(|v| v.kind == Kind::SingleDelete && v.seqno < bound)
+            .map(|v| v.origin)
+            .max();
+        let excused = !exact && is.1.is_some_and(|value| weak.is_some_and(|weak| value < weak));
+        let excused =
+            excused || (!exact && is.0.iter().any(|operand| weak.is_some_and(|weak| *operand < weak)));
+        if was != is && !excused {
+            return Err(format!("read at {bound}: was {was:?}, is {is:?}\n{}", context()));
+        }
+    }
+    // INV-DROP-7.
+    for version in input.iter().filter(|v| v.seqno >= readers.watermark) {
+        if !output.contains(version) {
+            return Err(format!("touched {version:?}\n{}", context()));
+        }
+    }
+    if !output.is_sorted_by(|a, b| a.seqno > b.seqno) {
+        return Err(format!("out of order\n{}", context()));
+    }
+    Ok(())
+}
+
+/// All ways to place `len` versions (oldest first) into newer, input and older sources.
+fn placements(len: usize, in_order: bool) -> Vec<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = vec![vec![]];
+    for _ in 0..len {
+        all = all.iter().flat_map(|p| (0..3).map(|place| [p.as_slice(), &[place]].concat())).collect();
+    }
+    all.retain(|p| p.contains(&1) && (!in_order || p.is_sorted_by(|a, b| a >= b)));
+    all
+}
+
+const KINDS: [Kind; 4] = [Kind::Put, Kind::Delete, Kind::SingleDelete, Kind::Merge];
+
+fn check_all(len: usize, in_order: bool, breach: Breach) -> Result<(), String> {
+    let (placements, readers) = (placements(len, in_order), readers_up_to(len as SeqNo + 1));
+    for history in histories(&KINDS, len) {
+        for places in &placements {
+            for readers in &readers {
+                check_one(&history, places, readers, breach)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No allowed read notices a compaction: INV-DROP-1, INV-DROP-2, INV-DROP-3, INV-DROP-4, INV-DROP-5, INV-DROP-7.
+#[test]
+fn no_reader_notices_one_compaction() {
+    for len in 1..=4 {
+        check_all(len, true, Breach::None).unwrap();
+    }
+}
+
+/// The same for histories of five versions, without operands.
+#[test]
+fn no_reader_notices_one_compaction_of_five_versions() {
+    let (placements, readers) = (placements(5, true), readers_up_to(6));
+    for history in histories(&KINDS[..3], 5) {
+        for places in &placements {
+            for readers in &readers {
+                check_one(&history, places, readers, Breach::None).unwrap();
+            }
+        }
+    }
+}
+
+/// INV-DROP-6: nor where versions reached their sources out of order.
+#[test]
+fn no_reader_notices_out_of_order_seqnos() {
+    for len in 1..=4 {
+        check_all(len, false, Breach::None).unwrap();
+    }
+}
+
+/// The model notices each rule's breach, so it does guard them.
+#[test]
+fn every_broken_rule_is_noticed() {
+    let breaches = [
+        Breach::Rule(Rule::TombstoneOutlivesPair),
+        Breach::Rule(Rule::OperandHidesNothing),
+        Breach::WatermarkIgnored,
+        Breach::SnapshotsIgnored,
+        Breach::OlderDataIgnored,
+        Breach::OldestStripeIgnored,
+    ];
+    for breach in breaches {
+        let noticed = (1..=4).any(|len| check_all(len, true, breach).is_err());
+        assert!(noticed, "{breach:?} went unnoticed");
+    }
+    for breach in [Breach::NewerStraysIgnored, Breach::OlderStraysIgnored] {
+        let noticed = (1..=4).any(|len| check_all(len, false, breach).is_err());
+        assert!(noticed, "{breach:?} went unnoticed");
+    }
+    let breach = Breach::Rule(Rule::WeakDeleteOutlivesShadow);
+    let noticed = lives(4).iter().any(|history| live(history, breach).is_err());
+    assert!(noticed, "{breach:?} went unnoticed");
+}
+
+/// Where compactions have brought a key's versions: sources newest first, each with versions newest first.
+type Sources = Vec<Vec<Version>>;
+
+/// Every sequence of compactions of neighbouring sources under readers that come and go; each state must read as the
+/// history does.
+fn live(history: &[Version], breach: Breach) -> Result<(), String> {
+    let top = history.len() as SeqNo + 1;
+    let all_readers = readers_up_to(top);
+    let start: Sources = history.iter().rev().map(|v| vec![*v]).collect();
+    let first = Readers { watermark: 1, snapshots: vec![] };
+    let mut seen: HashSet<(Sources, SeqNo, Vec<SeqNo>)> = HashSet::new();
+    let mut todo = vec![(start, first)];
+    while let Some((sources, before)) = todo.pop() {
+        if !seen.insert((sources.clone(), before.watermark, before.snapshots.clone())) {
+            continue;
+        }
+        let follows = |next: &&Readers| {
+            next.watermark >= before.watermark
+                && next.snapshots.iter().all(|s| *s >= before.watermark || before.snapshots.contains(s))
+        };
+        for readers in all_readers.iter().filter(follows) {
+            for from in 0..sources.len() {
+                for to in from + 1..=sources.len() {
+                    let [newer, input, older] =
+                        [&sources[..from], &sources[from..to], &sources[to..]].map(<[Vec<Version>]>::concat);
+                    let (output, _) = compact(&newer, &input, &older, readers, breach);
+                    let next = [&sources[..from], &[output], &sources[to..]].concat();
+                    for bound in bounds(readers, top) {
+                        let (was, is) = (read(history, bound), read(&next.concat(), bound));
+                        if was != is {
+                            return Err(format!(
+                                "at {bound}: {was:?} {is:?}\n{sources:?}\n{readers:?}\n{next:?}"
+                            ));
+                        }
+                    }
+                    todo.push((next, readers.clone()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Histories with at least one weak delete that keep its contract for life, and those of puts and deletes.
+fn lives(len: usize) -> Vec<Vec<Version>> {
+    let mut lives = histories(&[Kind::Put, Kind::SingleDelete], len);
+    lives.retain(|h| keeps_contract_for_life(h));
+    lives.extend(histories(&[Kind::Put, Kind::Delete], len));
+    lives
+}
+
+/// INV-DROP-3 and INV-DROP-4. A weak delete that is shadowed by a newer put looks useless. Dropped, it left its own put
+/// below to come back once the newer put had met a weak delete too: a fault that only a second compaction shows.
+#[test]
+fn no_reader_notices_any_sequence_of_compactions() {
+    for len in 1..=4 {
+        for history in lives(len) {
+            live(&history, Breach::None).unwrap();
+        }
+    }
+}
+
+/// What is allowed to go does go: one full compaction below the watermark leaves one version at most, with seqno 0.
+#[test]
+fn a_full_compaction_leaves_one_version() {
+    let readers = Readers { watermark: 9, snapshots: vec![] };
+    for len in 1..=5 {
+        for history in histories(&KINDS[..3], len) {
+            let (output, counts) = compact(&[], &history, &[], &readers, Breach::None);
+            let live: Vec<Version> =
+                history.last().copied().filter(|v| v.kind == Kind::Put).into_iter().collect();
+            let expected: Vec<Version> = live.iter().map(|v| Version { seqno: 0, ..*v }).collect();
+            assert_eq!(output, expected, "{history:?}");
+            let gone = counts.shadowed + counts.tombstones + 2 * counts.weak_pairs;
+            assert_eq!(gone + output.len() as u64, len as u64);
+            assert_eq!(counts.zeroed, output.len() as u64);
+        }
+    }
+}
+
+/// A snapshot keeps the version that it sees and no other.
+#[test]
+fn each_snapshot_keeps_one_version() {
+    let puts = history(&[Kind::Put; 8]);
+    let readers = Readers { watermark: 9, snapshots: vec![3, 4, 7] };
+    let (output, _) = compact(&[], &puts, &[], &readers, Breach::None);
+    let kept: Vec<(u8, SeqNo)> = output.iter().map(|v| (v.origin, v.seqno)).collect();
+    assert_eq!(kept, [(8, 8), (6, 6), (3, 3), (2, 0)]);
+}
+
+/// A weak delete goes with its put although older data lies below: that is what it is for.
+#[test]
+fn a_weak_pair_goes_above_older_data() {
+    let all = history(&[Kind::Put, Kind::SingleDelete, Kind::Put, Kind::SingleDelete]);
+    let readers = Readers { watermark: 9, snapshots: vec![] };
+    let (output, counts) = compact(&[], &all[2..], &all[..2], &readers, Breach::None);
+    assert_eq!(output, []);
+    assert_eq!(counts.weak_pairs, 1);
+}
+
+struct Reversed;
+
+impl UserComparator for Reversed {
+    fn name(&self) -> &str {
+        "reversed, without case"
+    }
+
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        b.to_ascii_lowercase().cmp(&a.to_ascii_lowercase())
+    }
+
+    fn equal_implies_identical(&self) -> bool {
+        false
+    }
+}
+
+fn run(order: KeyOrder, limits: DropLimits, entries: &[(&str, SeqNo, Kind)]) -> Vec<(String, SeqNo)> {
+    let readers = Readers { watermark: 100, snapshots: vec![] };
+    let mut stream = DropStream::new(order, readers, limits);
+    let mut output = Vec::new();
+    let mut emit = |entry: Entry<'_>| -> Result<(), Infallible> {
+        output.push((String::from_utf8(entry.key.to_vec()).unwrap(), entry.seqno));
+        Ok(())
+    };
+    for (key, seqno, kind) in entries {
+        let Ok(()) =
+            stream.push(Entry { key: key.as_bytes(), seqno: *seqno, kind: *kind, value: b"" }, &mut emit);
+    }
+    let Ok(()) = stream.finish(&mut emit);
+    output
+}
+
+fn limits_above(older: &[(&str, &str)], order: &KeyOrder) -> DropLimits {
+    let ranges = older.iter().map(|(a, b)| (Slice::from(*a), Slice::from(*b))).collect();
+    DropLimits {
+        older: OlderData::new(ranges, order),
+        newer_lowest_seqno: MAX_SEQNO,
+        out_of_order: false,
+        last_level: true,
+    }
+}
+
+/// An earlier engine let a weak delete of key A eat key B under a reversed comparator. Keys are the same if the
+/// comparator says so, and only then.
+#[test]
+fn a_weak_delete_stays_with_its_key_under_any_comparator() {
+    let order = KeyOrder::new(std::sync::Arc::new(Reversed));
+    let limits = limits_above(&[("z", "a")], &order);
+    let entries = [
+        ("b", 9, Kind::SingleDelete),
+        ("aa", 5, Kind::SingleDelete),
+        ("AA", 4, Kind::Put),
+        ("a", 3, Kind::Put),
+        ("A", 2, Kind::SingleDelete),
+    ];
+    let output = run(order, limits, &entries);
+    assert_eq!(output, [("b".into(), 9), ("a".into(), 3), ("A".into(), 2)]);
+}
+
+/// INV-DROP-2, INV-DROP-5: older data is asked for key by key, at both ends of its ranges.
+#[test]
+fn tombstones_go_where_nothing_older_lies() {
+    let order = KeyOrder::Bytes;
+    let limits = limits_above(&[("f", "h"), ("c", "d"), ("g", "k"), ("m", "m")], &order);
+    let keys = ["a", "c", "cc", "d", "dd", "f", "i", "k", "l", "m", "n"];
+    let deletes: Vec<_> = keys.iter().map(|key| (*key, 7, Kind::Delete)).collect();
+    let kept: Vec<String> =
+        run(order.clone(), limits.clone(), &deletes).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(kept, ["c", "cc", "d", "f", "i", "k", "m"]);
+    let puts: Vec<_> = keys.iter().map(|key| (*key, 7, Kind::Put)).collect();
+    let zeroed: Vec<String> =
+        run(order, limits, &puts).into_iter().filter(|(_, seqno)| *seqno == 0).map(|(key, _)| key).collect();
+    assert_eq!(zeroed, ["a", "dd", "l", "n"]);
+}
