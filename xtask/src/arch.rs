@@ -41,6 +41,20 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     if breaches == 0 { Ok(()) } else { Err(format!("{breaches} breaches of the house rules")) }
 }
 
+/// Prints, for the crate `name`, the floors that its imports imply, in the form of `architecture.toml`.
+pub(crate) fn print_floors(root: &Path, name: &str) -> Result<(), String> {
+    let workspace = Workspace::load(root).map_err(|error| format!("cannot read the workspace: {error}"))?;
+    let text = workspace.files.get("architecture.toml").map_or("", String::as_str);
+    let architecture = Architecture::parse(text)?;
+    let rules = architecture.crates.iter().find(|rules| rules.name == name);
+    let rules = rules.ok_or_else(|| format!("no [[crate]] {name} in architecture.toml"))?;
+    let src = format!("{}/src", rules.path);
+    for floor in floors::implied(rules, &Modules::new(workspace.rust_under(&src))) {
+        println!("[[crate.floor]]\nname = \"\"\nfiles = {floor:?}\n");
+    }
+    Ok(())
+}
+
 /// Applies every rule; findings come sorted by file and line.
 pub(crate) fn check(workspace: &Workspace) -> Result<Vec<Finding>, String> {
     let text = workspace.files.get("architecture.toml").map_or("", String::as_str);

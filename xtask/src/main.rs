@@ -26,14 +26,19 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Check the house rules: floors, circles, fences, sizes, invariant ids
-    Arch,
+    Arch {
+        /// Print the floors that this crate's imports imply, instead of checking
+        #[arg(long, value_name = "CRATE")]
+        floors: Option<String>,
+    },
     /// Everything a change must pass; the same as .ci/run
     Ci,
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Arch => arch::run(&root()),
+        Command::Arch { floors: Some(name) } => arch::print_floors(&root(), &name),
+        Command::Arch { floors: None } => arch::run(&root()),
         Command::Ci => ci::run(&root()),
     };
     match result {

@@ -37,6 +37,23 @@ pub(crate) fn check(rules: &CrateRules, modules: &Modules<'_>, findings: &mut Ve
     }
 }
 
+/// The floors that the imports themselves imply: each file as low as it can stand. Files of a circle share one.
+pub(crate) fn implied(rules: &CrateRules, modules: &Modules<'_>) -> Vec<Vec<String>> {
+    let edges = edges(rules, modules, &mut Vec::new());
+    let mut left: BTreeSet<&str> = edges.keys().copied().collect();
+    let mut floors = Vec::new();
+    while !left.is_empty() {
+        let stands = |file: &&str| edges[*file].keys().all(|target| !left.contains(target));
+        let mut floor: BTreeSet<&str> = left.iter().copied().filter(|file| stands(file)).collect();
+        if floor.is_empty() {
+            floor = left.clone();
+        }
+        left = &left - &floor;
+        floors.push(floor.into_iter().map(str::to_owned).collect());
+    }
+    floors
+}
+
 fn full(rules: &CrateRules, below_src: &str) -> String {
     format!("{}/src/{below_src}", rules.path)
 }

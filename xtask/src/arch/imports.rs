@@ -47,7 +47,19 @@ impl<'a> Modules<'a> {
             let module = module_path(path);
             !tests.iter().any(|test| module.starts_with(test))
         });
-        let by_path = files.keys().map(|path| (module_path(path), *path)).collect();
+        let mut by_path: BTreeMap<Vec<String>, &str> =
+            files.keys().map(|path| (module_path(path), *path)).collect();
+        for (file, source) in &files {
+            for (name, path) in &source.path_modules {
+                let folder = file.rfind('/').map_or("", |slash| &file[..=slash]);
+                let named = format!("{folder}{path}");
+                if let Some((target, _)) = files.get_key_value(named.as_str()) {
+                    let mut module = module_path(file);
+                    module.push(name.clone());
+                    by_path.entry(module).or_insert(target);
+                }
+            }
+        }
         Modules { files, by_path }
     }
 

@@ -24,7 +24,7 @@ pub(crate) enum TokenKind {
 pub(crate) struct Token {
     /// What it is.
     pub(crate) kind: TokenKind,
-    /// Its text; literals keep no text.
+    /// Its text; of literals, only plain strings keep theirs.
     pub(crate) text: String,
     /// Line, from 1.
     pub(crate) line: usize,
@@ -121,16 +121,17 @@ impl Lexer {
     /// A string with escapes; the cursor stands on its opening quote.
     fn string(&mut self, line: usize) {
         self.bump();
+        let mut text = String::new();
         while self.at < self.chars.len() {
             match self.bump() {
                 '\\' => {
                     self.bump();
                 }
                 '"' => break,
-                _ => {}
+                c => text.push(c),
             }
         }
-        self.push(TokenKind::Literal, String::new(), line);
+        self.push(TokenKind::Literal, text, line);
     }
 
     /// A raw string; the cursor stands on its first `#` or quote.

@@ -17,6 +17,8 @@ pub(crate) struct Source {
     pub(crate) in_test: Vec<bool>,
     /// Modules that the file declares under `#[cfg(test)]`, by name.
     pub(crate) test_modules: Vec<String>,
+    /// Modules whose file an attribute names: module, and path from the folder of this file.
+    pub(crate) path_modules: Vec<(String, String)>,
     /// Number of lines.
     pub(crate) lines: usize,
     /// Whether a `//!` comment comes before the first item.
@@ -53,6 +55,7 @@ impl Source {
         Source {
             in_test,
             test_modules,
+            path_modules: path_modules(&tokens),
             lines: text.lines().count(),
             has_module_doc: opens_with_doc(text),
             tokens,
@@ -236,6 +239,33 @@ fn mark_tests(tokens: &[Token]) -> (Vec<bool>, Vec<String>) {
         at = end + 1;
     }
     (marks, modules)
+}
+
+/// `#[path = "a/b.rs"] mod c;` and the same inside `cfg_attr`.
+fn path_modules(tokens: &[Token]) -> Vec<(String, String)> {
+    let mut modules = Vec::new();
+    let mut paths: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        let attribute = tokens[at].is("#") && tokens.get(at + 1).is_some_and(|token| token.is("["));
+        if attribute {
+            let close = matching(tokens, at + 1);
+            let words = tokens[at..close].windows(3).filter(|words| words[0].is("path") && words[1].is("="));
+            paths.extend(words.map(|words| words[2].text.clone()));
+            at = close + 1;
+        } else if tokens[at].is("mod") && !paths.is_empty() {
+            let name = tokens.get(at + 1).map_or("", |token| token.text.as_str());
+            modules.extend(paths.drain(..).map(|path| (name.to_owned(), path)));
+            at += 2;
+        } else {
+            if !tokens[at].is("pub") && !tokens[at].is("(") && !tokens[at].is(")") && !tokens[at].is("crate")
+            {
+                paths.clear();
+            }
+            at += 1;
+        }
+    }
+    modules
 }
 
 /// Whether `[cfg(test)]`, `[cfg(all(test, …))]` or `[test]`.

@@ -4,7 +4,9 @@
 //! one that trusted names let a renamed test module count as library code. So every rule here has a breach planted.
 
 use crate::arch::check;
-use crate::arch::imports::module_path;
+use crate::arch::declaration::Architecture;
+use crate::arch::floors::implied;
+use crate::arch::imports::{Modules, module_path};
 use crate::arch::source::{NamedPath, Source};
 use crate::arch::workspace::Workspace;
 
@@ -154,6 +156,39 @@ fn circles_are_caught_also_between_peers_and_inside_a_folder() {
         ("crates/high/src/table/reader.rs", "//! R.\nuse super::Table;"),
     ]);
     assert_eq!(found, ["crates/high/src/table.rs:3: circle"]);
+}
+
+#[test]
+fn a_module_is_found_under_the_path_that_an_attribute_gives() {
+    let parent =
+        "//! T.\n#[cfg_attr(unix, path = \"table/unix.rs\")]\npub(crate) mod platform;\npub mod reader;";
+    let found = said(&[
+        ("crates/high/src/table.rs", parent),
+        ("crates/high/src/table/unix.rs", "//! U.\nuse crate::table::reader::R;"),
+        ("crates/high/src/table/reader.rs", "//! R.\nuse crate::table::platform::sync;"),
+    ]);
+    assert_eq!(
+        found,
+        ["crates/high/src/table/reader.rs:2: circle"],
+        "through the alias, not through the parent"
+    );
+}
+
+#[test]
+fn implied_floors_are_as_low_as_imports_allow() {
+    let workspace = workspace(&[]);
+    let architecture = Architecture::parse(ARCHITECTURE).unwrap();
+    let high = Modules::new(workspace.rust_under("crates/high/src"));
+    let floors = implied(&architecture.crates[1], &high);
+    assert_eq!(
+        floors,
+        [
+            vec!["error.rs"],
+            vec!["cache.rs", "table.rs", "table/reader.rs"],
+            vec!["get.rs"],
+            vec!["lib.rs", "scan.rs"],
+        ]
+    );
 }
 
 #[test]
