@@ -8,8 +8,6 @@
 
 mod file;
 mod lock;
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "os/linux.rs")]
-#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "os/portable.rs")]
 mod platform;
 
 use std::fs;

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`conformance`] | one suite of file system behaviour, run against every `Fs` |
 //! | [`fault_fs`] | a file system that fails, lies and loses power, deterministically |
+//! | [`oracle`] | models of a database: states, versions, what a recovery may find |
+//! | [`workload`] | seeded keys, values and operations |
+//! | [`histogram`], [`process`] | latencies; memory and bytes written |
 //!
 //! Nothing here knows the engine: it is driven through a small trait of this crate's own, so that the engine's
 //! crates can take this one as a dev-dependency.
@@ -12,3 +15,7 @@
 
 pub mod conformance;
 pub mod fault_fs;
+pub mod histogram;
+pub mod oracle;
+pub mod process;
+pub mod workload;

@@ -20,7 +20,7 @@ mod magic {
     pub(super) const BTRFS: u32 = 0x9123_683E;
 }
 
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+pub(in crate::os) fn sync_dir(path: &Path) -> io::Result<()> {
     let dir = File::open(path)?;
     if !dir.metadata()?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
@@ -28,7 +28,7 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     dir.sync_all()
 }
 
-pub(super) fn reflink(src: &Path, dst: &Path) -> io::Result<()> {
+pub(in crate::os) fn reflink(src: &Path, dst: &Path) -> io::Result<()> {
     let src = File::open(src)?;
     let copy = File::options().write(true).create_new(true).open(dst)?;
     let result = retry(|| ioctl_ficlone(&copy, &src));
@@ -39,7 +39,7 @@ pub(super) fn reflink(src: &Path, dst: &Path) -> io::Result<()> {
     result
 }
 
-pub(super) fn space(path: &Path) -> io::Result<Space> {
+pub(in crate::os) fn space(path: &Path) -> io::Result<Space> {
     let stat = statvfs(path)?;
     Ok(Space {
         total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
@@ -47,7 +47,7 @@ pub(super) fn space(path: &Path) -> io::Result<Space> {
     })
 }
 
-pub(super) fn capabilities(path: &Path) -> Capabilities {
+pub(in crate::os) fn capabilities(path: &Path) -> Capabilities {
     let Ok(stat) = statfs(path) else { return Capabilities::default() };
     let kind = u32::try_from(stat.f_type).unwrap_or(0);
     Capabilities {
@@ -60,15 +60,15 @@ pub(super) fn capabilities(path: &Path) -> Capabilities {
     }
 }
 
-pub(super) fn preallocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
+pub(in crate::os) fn preallocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     retry(|| fallocate(file, FallocateFlags::empty(), offset, len))
 }
 
-pub(super) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
+pub(in crate::os) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
     retry(|| fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len))
 }
 
-pub(super) fn advise(file: &File, access: Access) -> io::Result<()> {
+pub(in crate::os) fn advise(file: &File, access: Access) -> io::Result<()> {
     let advice = match access {
         Access::Random => Advice::Random,
         Access::Sequential => Advice::Sequential,

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::fs::{Access, Capabilities, Space};
 
 #[cfg(unix)]
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+pub(in crate::os) fn sync_dir(path: &Path) -> io::Result<()> {
     let dir = File::open(path)?;
     if !dir.metadata()?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
@@ -19,16 +19,16 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
 /// Windows offers no directory sync. NTFS journals names in order, so a rename survives no earlier than its
 /// journal is flushed, which a later `sync_data` of any file on the volume forces; see `docs/ASSUMPTIONS.md`.
 #[cfg(not(unix))]
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+pub(in crate::os) fn sync_dir(path: &Path) -> io::Result<()> {
     if std::fs::metadata(path)?.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
 }
 
-pub(super) fn reflink(_src: &Path, _dst: &Path) -> io::Result<()> {
+pub(in crate::os) fn reflink(_src: &Path, _dst: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(unix)]
-pub(super) fn space(path: &Path) -> io::Result<Space> {
+pub(in crate::os) fn space(path: &Path) -> io::Result<Space> {
     let stat = rustix::fs::statvfs(path)?;
     Ok(Space {
         total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
@@ -37,23 +37,23 @@ pub(super) fn space(path: &Path) -> io::Result<Space> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn space(_path: &Path) -> io::Result<Space> {
+pub(in crate::os) fn space(_path: &Path) -> io::Result<Space> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(super) fn capabilities(_path: &Path) -> Capabilities {
+pub(in crate::os) fn capabilities(_path: &Path) -> Capabilities {
     Capabilities::default()
 }
 
 /// The caller falls back to writing zeros.
-pub(super) fn preallocate(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
+pub(in crate::os) fn preallocate(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(super) fn punch_hole(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
+pub(in crate::os) fn punch_hole(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(super) fn advise(_file: &File, _access: Access) -> io::Result<()> {
+pub(in crate::os) fn advise(_file: &File, _access: Access) -> io::Result<()> {
     Ok(())
 }

@@ -1,0 +1,13 @@
+//! What `std` lacks, by platform: one set of functions, of which the build takes one implementation.
+//!
+//! Functions that a platform does not have answer `Unsupported`.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use linux::{advise, capabilities, preallocate, punch_hole, reflink, space, sync_dir};
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod portable;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) use portable::{advise, capabilities, preallocate, punch_hole, reflink, space, sync_dir};
