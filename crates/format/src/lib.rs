@@ -16,6 +16,7 @@
 //! a stated multiple of its input. All numbers are little-endian unless a varint.
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod block;
 pub mod checksum;
 pub mod codec;
@@ -27,8 +28,11 @@ pub mod filter;
 pub mod ids;
 pub mod index_block;
 pub mod limits;
+pub mod properties;
+pub mod range_tombstones;
 pub mod reader;
 pub mod sorted_heads;
+pub mod table;
 pub mod tagged;
 #[cfg(test)]
 mod test_bytes;

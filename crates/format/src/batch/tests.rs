@@ -1,0 +1,93 @@
+use super::*;
+use crate::test_bytes::{damaged, example};
+
+fn example_batch() -> BatchBuilder {
+    let mut batch = BatchBuilder::new();
+    batch.add(KeyspaceId(1), Operation::Put, b"k", b"v");
+    batch.add(KeyspaceId(1), Operation::Delete, b"d", b"");
+    batch
+}
+
+#[test]
+fn example_decodes_and_encodes_again() {
+    let golden = example(include_str!("../batch.rs"));
+    assert_eq!(example_batch().as_bytes(), golden);
+    let operations: Vec<_> = BatchReader::new(&golden, 2).collect::<Result<_, _>>().unwrap();
+    assert_eq!(operations.len(), 2);
+    assert_eq!(operations[1].key, b"d");
+    assert_eq!(operations[1].operation.kind(), Some(Kind::Delete));
+}
+
+#[test]
+fn random_batches_round_trip() {
+    let mut random = fastrand::Rng::with_seed(51);
+    for _ in 0..200 {
+        let mut batch = BatchBuilder::new();
+        let model: Vec<_> = (0..random.usize(..50))
+            .map(|_| {
+                let operation = loop {
+                    if let Some(operation) = Operation::from_u8(random.u8(..6)) {
+                        break operation;
+                    }
+                };
+                let mut bytes =
+                    |most: usize| (0..random.usize(..most)).map(|_| random.u8(..)).collect::<Vec<u8>>();
+                let key = bytes(300);
+                let value = if operation.has_value() { bytes(300) } else { Vec::new() };
+                (KeyspaceId(random.u32(..) >> random.u32(..32)), operation, key, value)
+            })
+            .collect();
+        for (keyspace, operation, key, value) in &model {
+            batch.add(*keyspace, *operation, key, value);
+        }
+        let decoded: Vec<_> = batch
+            .operations()
+            .verify()
+            .unwrap()
+            .map(|operation| operation.unwrap())
+            .map(|o| (o.keyspace, o.operation, o.key.to_vec(), o.value.to_vec()))
+            .collect();
+        assert_eq!(decoded, model);
+    }
+}
+
+/// INV-FMT-7: a batch that is cut between two operations is not a shorter batch.
+#[test]
+fn another_number_of_operations_is_an_error() {
+    let batch = example_batch();
+    for count in [0, 1, 3, u32::MAX] {
+        assert!(BatchReader::new(batch.as_bytes(), count).verify().is_err(), "{count}");
+    }
+    let cut = &batch.as_bytes()[..6];
+    assert!(BatchReader::new(cut, 2).verify().is_err());
+    let mut reader = BatchReader::new(cut, 2);
+    assert!(reader.next().unwrap().is_ok());
+    assert!(reader.next().unwrap().is_err());
+    assert!(reader.next().is_none(), "after an error it ends");
+}
+
+#[test]
+fn reserved_tags_are_typed_problems() {
+    for tag in [4u8, 6, 0x10, 0x80, 0xff] {
+        let error = BatchReader::new(&[tag, 1, 1, b'k'], 1).verify().unwrap_err();
+        assert!(error.is_unsupported(), "{tag}: {error}");
+    }
+}
+
+#[test]
+fn a_clear_batch_is_empty() {
+    let mut batch = example_batch();
+    batch.clear();
+    assert!(batch.is_empty());
+    assert_eq!(batch, BatchBuilder::new());
+}
+
+/// INV-FMT-1.
+#[test]
+fn damage_is_survived() {
+    damaged(example_batch().as_bytes(), |bytes| {
+        for count in [0, 1, 2, u32::MAX] {
+            assert!(BatchReader::new(bytes, count).count() <= bytes.len() + 1);
+        }
+    });
+}
