@@ -33,38 +33,14 @@ use super::picker::{CompactionStrategy, Plan, Shape};
 mod deeper;
 mod draft;
 mod level_zero;
+mod settings;
 mod sizes;
 
+pub use settings::Leveled;
 use sizes::LevelSizes;
 
 /// A settled tree has no more sorted runs than this, up to `base_level_bytes · multiplier²` of data.
 pub const SETTLED_RUNS: usize = 3;
-
-const MIB: u64 = 1 << 20;
-
-/// Leveled compaction; the settings have defaults that are explained in the module.
-#[derive(Clone, Debug)]
-pub struct Leveled {
-    /// How much larger each level is than the one above. At least 2.
-    pub level_multiplier: u64,
-    /// Level 0 is compacted from this many runs on. At least 2.
-    pub level_zero_trigger_runs: usize,
-    /// Size of a full table.
-    pub target_table_bytes: u64,
-    /// The base level is the one whose size falls to this or below.
-    pub base_level_bytes: u64,
-}
-
-impl Default for Leveled {
-    fn default() -> Leveled {
-        Leveled {
-            level_multiplier: 10,
-            level_zero_trigger_runs: 4,
-            target_table_bytes: 64 * MIB,
-            base_level_bytes: 12 * 64 * MIB,
-        }
-    }
-}
 
 impl CompactionStrategy for Leveled {
     fn name(&self) -> &'static str {
@@ -77,7 +53,7 @@ impl CompactionStrategy for Leveled {
             .or_else(|| level_zero::pick(self, shape, &sizes))
             .or_else(|| deeper::pick(self, shape, &sizes))
             .or_else(|| deeper::pick_tombstones_of_last_level(self, shape))
-            .or_else(|| if shape.idle { self.settle(shape, &sizes) } else { None })
+            .or_else(|| if shape.idle { settle(self, shape, &sizes) } else { None })
     }
 
     fn debt(&self, shape: &Shape) -> u64 {
@@ -99,23 +75,11 @@ impl CompactionStrategy for Leveled {
     }
 }
 
-impl Leveled {
-    fn settle(&self, shape: &Shape, sizes: &LevelSizes) -> Option<Plan> {
-        let too_many = shape.sorted_runs() > SETTLED_RUNS;
-        level_zero::pick_settling(self, shape, sizes, too_many)
-            .or_else(|| if too_many { deeper::pick_topmost(self, shape) } else { None })
-            .or_else(|| deeper::pick_tombstones(self, shape))
-    }
-
-    /// A table that overlaps more of the next level than this is expensive to get rid of.
-    fn max_overlap_bytes(&self) -> u64 {
-        self.target_table_bytes.saturating_mul(self.level_multiplier)
-    }
-
-    /// Tables below this size are merged rather than moved, so that small flushes do not fill a level with small tables.
-    fn small_table_bytes(&self) -> u64 {
-        self.target_table_bytes / 8
-    }
+fn settle(options: &Leveled, shape: &Shape, sizes: &LevelSizes) -> Option<Plan> {
+    let too_many = shape.sorted_runs() > SETTLED_RUNS;
+    level_zero::pick_settling(options, shape, sizes, too_many)
+        .or_else(|| if too_many { deeper::pick_topmost(options, shape) } else { None })
+        .or_else(|| deeper::pick_tombstones(options, shape))
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ pub struct OlderData {
 pub struct DropLimits {
     /// Where older data may lie below the output.
     pub older: OlderData,
-    /// Smallest seqno that a newer table beside the inputs may hold out of order; `MAX_SEQNO` as a rule.
+    /// Smallest seqno that a newer source may hold out of order; `MAX_SEQNO` as a rule. Read off the tables; memtables are
+    /// for the caller to add, who lowers it to their smallest seqno (larger than any in a table as a rule, so harmless).
     pub newer_lowest_seqno: SeqNo,
     /// An input may hold versions older than some below the output, so that two versions that meet in the merge
     /// need not be neighbours.

@@ -6,8 +6,8 @@
 
 use std::cmp::Ordering;
 
-use super::Leveled;
 use super::draft::{Hull, Taken, into_level, overlap_bytes, rewrite};
+use super::settings::Leveled;
 use super::sizes::LevelSizes;
 use crate::compaction::limits::DropLimits;
 use crate::compaction::picker::{Plan, RunShape, Shape, TableShape};

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::slice::Slice;
 
-use super::Leveled;
+use super::settings::Leveled;
 use crate::compaction::picker::{CutKey, OutputRun, Plan, PlanInput, PlanKind, RunShape, Shape, TableShape};
 
 /// Chosen tables of one run, ascending.

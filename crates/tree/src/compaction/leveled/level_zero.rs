@@ -11,8 +11,8 @@
 //! gathered. That keeps the number of runs, and how often a byte is rewritten, at a logarithm of level 0's size over that of a
 //! flush.
 
-use super::Leveled;
 use super::draft::{Hull, Taken, cut_keys, into_level, overlap_bytes};
+use super::settings::Leveled;
 use super::sizes::LevelSizes;
 use crate::compaction::picker::{OutputRun, Plan, PlanKind, RunShape, Shape, TableShape};
 

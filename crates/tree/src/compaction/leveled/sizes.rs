@@ -2,7 +2,7 @@
 //!
 //! The largest level sets the scale, as if it were the last: each level above gets a tenth, down to the base.
 
-use super::Leveled;
+use super::settings::Leveled;
 use crate::compaction::picker::Shape;
 
 /// Target sizes, and the level that level 0 is merged into.

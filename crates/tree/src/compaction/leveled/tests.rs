@@ -24,6 +24,8 @@ use super::*;
 use crate::compaction::check::check_plan;
 use crate::compaction::picker::{LevelShape, RunShape, RunningJob, TableShape};
 
+const MIB: u64 = 1 << 20;
+
 mod simulation;
 mod walk;
 

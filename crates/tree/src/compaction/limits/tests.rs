@@ -18,15 +18,16 @@ fn table(id: u64, smallest: &str, largest: &str, out_of_order: bool) -> TableSha
     }
 }
 
-/// One run per level, level 0 with as many as given; each table `(id, smallest, largest, out of order)`.
-fn shape(levels: &[&[&[(u64, &str, &str, bool)]]]) -> Shape {
-    let run = |(i, tables): (usize, &&[(u64, &str, &str, bool)])| RunShape {
+/// A run's tables: id, smallest, largest, out of order.
+type Tables<'a> = &'a [(u64, &'a str, &'a str, bool)];
+
+/// By level, then by run.
+fn shape(levels: &[&[Tables<'_>]]) -> Shape {
+    let run = |(i, tables): (usize, &Tables<'_>)| RunShape {
         id: RunId(i as u64),
         tables: tables.iter().map(|(id, a, b, stray)| table(*id, a, b, *stray)).collect(),
     };
-    let level = |runs: &&[&[(u64, &str, &str, bool)]]| LevelShape {
-        runs: runs.iter().enumerate().map(run).collect(),
-    };
+    let level = |runs: &&[Tables<'_>]| LevelShape { runs: runs.iter().enumerate().map(run).collect() };
     Shape {
         order: KeyOrder::Bytes,
         watermark: 0,
