@@ -5,6 +5,7 @@
 //! | [`conformance`] | one suite of file system behaviour, run against every `Fs` |
 //! | [`fault_fs`] | a file system that fails, lies and loses power, deterministically |
 //! | [`oracle`] | models of a database: states, versions, what a recovery may find |
+//! | [`enumerate`] | drives an engine through a crash at every call, and through what follows |
 //! | [`workload`] | seeded keys, values and operations |
 //! | [`histogram`], [`process`] | latencies; memory and bytes written |
 //!
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod conformance;
+pub mod enumerate;
 pub mod fault_fs;
 pub mod histogram;
 pub mod oracle;

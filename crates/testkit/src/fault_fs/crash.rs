@@ -4,6 +4,7 @@
 //! [`crate::fault_fs::file`]).
 
 use std::fmt;
+use std::str::FromStr;
 
 /// What survives of everything not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,23 @@ impl fmt::Display for CrashPolicy {
             Self::KeepAll => f.write_str("keep-all"),
             Self::NamesOnly => f.write_str("names-only"),
             Self::Random { seed } => write!(f, "random:{seed}"),
+        }
+    }
+}
+
+impl FromStr for CrashPolicy {
+    type Err = String;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "lose-unsynced" => Ok(Self::LoseUnsynced),
+            "keep-all" => Ok(Self::KeepAll),
+            "names-only" => Ok(Self::NamesOnly),
+            _ => {
+                let seed = text.strip_prefix("random:").and_then(|seed| seed.parse().ok());
+                seed.map(|seed| Self::Random { seed }).ok_or_else(|| format!("no crash policy: {text}"))
+            }
         }
     }
 }

@@ -58,7 +58,6 @@ pub fn check_prefix(
     let unknown: Vec<usize> =
         (0..history.len()).filter(|&index| ack(history, index) == Some(Ack::Unknown)).collect();
     let free = unknown.get(unknown.len().saturating_sub(FREE_UNKNOWN_BATCHES)..).unwrap_or_default();
-    let mut first_walk = None;
     for left_out in 0..1u32 << free.len() {
         let left_out: BTreeSet<usize> = free
             .iter()
@@ -66,13 +65,12 @@ pub fn check_prefix(
             .filter(|(bit, _)| left_out & (1 << bit) != 0)
             .map(|(_, &index)| index)
             .collect();
-        let walk = walk(base, history, promised, &left_out, recovered, merge);
+        let walk = walk(base, history, promised, &left_out, recovered, merge, false);
         if let Some(found) = walk.found {
             return Ok(found);
         }
-        first_walk.get_or_insert(walk);
     }
-    let walk = first_walk.unwrap_or_default();
+    let walk = walk(base, history, promised, &BTreeSet::new(), recovered, merge, true);
     Err(describe(&walk, history, crash, promised, recovered))
 }
 
@@ -87,7 +85,8 @@ struct Walk {
     found: Option<usize>,
     /// The longest prefix that is the recovered state but too short.
     too_short: Option<usize>,
-    /// The prefix among those long enough that differs least, with the differences: place and expected value.
+    /// The prefix among those long enough that differs least, the differing places, and what it would hold. Only found
+    /// when asked for, since it copies.
     nearest: Option<(usize, BTreeSet<Place>, State)>,
 }
 
@@ -98,6 +97,7 @@ fn walk(
     left_out: &BTreeSet<usize>,
     recovered: &State,
     merge: MergeFn,
+    wants_nearest: bool,
 ) -> Walk {
     let mut walk = Walk::default();
     let mut state = base.clone();
@@ -120,7 +120,8 @@ fn walk(
         if differing.is_empty() {
             let longest = if len >= promised { &mut walk.found } else { &mut walk.too_short };
             *longest = Some(len);
-        } else if len >= promised
+        } else if wants_nearest
+            && len >= promised
             && walk.nearest.as_ref().is_none_or(|(_, nearest, _)| differing.len() < nearest.len())
         {
             walk.nearest = Some((len, differing.clone(), state.clone()));

@@ -87,6 +87,26 @@ impl State {
         let theirs = other.entries.iter().filter(|(place, _)| !self.entries.contains_key(place));
         mine.chain(theirs).map(|(place, _)| place.clone()).collect()
     }
+
+    /// Where a found state differs from this one, a line for each of the first few places; `None` if nowhere.
+    #[must_use]
+    pub fn explain(&self, found: &Self) -> Option<String> {
+        let places = self.differences(found);
+        if places.is_empty() {
+            return None;
+        }
+        let or_absent =
+            |state: &Self, place| state.get(place).map_or("absent".to_owned(), |value| show(value));
+        let lines: Vec<String> = places
+            .iter()
+            .take(8)
+            .map(|place| {
+                let (expected, found) = (or_absent(self, place), or_absent(found, place));
+                format!("  keyspace {} key {}: expected {expected}, found {found}", place.0, show(&place.1))
+            })
+            .collect();
+        Some(format!("{} keys differ:\n{}", places.len(), lines.join("\n")))
+    }
 }
 
 /// Bytes for people: as text where they are, in hex where not, and not too long.
