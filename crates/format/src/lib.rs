@@ -18,9 +18,11 @@
 
 pub mod batch;
 pub mod block;
+pub mod catalog;
 pub mod checksum;
 pub mod codec;
 pub mod column;
+pub mod current;
 pub mod data_block;
 pub mod error;
 pub mod file_name;
@@ -28,6 +30,8 @@ pub mod filter;
 pub mod ids;
 pub mod index_block;
 pub mod limits;
+pub mod log;
+pub mod manifest;
 pub mod properties;
 pub mod range_tombstones;
 pub mod reader;
