@@ -31,6 +31,7 @@ mod file;
 mod handle;
 mod machine;
 pub mod plan;
+mod survivors;
 mod trace;
 
 use std::io;
@@ -44,6 +45,7 @@ use crate::fault_fs::disk::{Disk, Node, components};
 use crate::fault_fs::handle::{FaultFile, FaultLock};
 use crate::fault_fs::machine::{DOWN, Machine, SharedMachine};
 use crate::fault_fs::plan::{CallKind, Fault, FaultPlan};
+use crate::fault_fs::survivors::survivors;
 use crate::fault_fs::trace::{Call, Details};
 
 /// A file system with faults.
@@ -81,7 +83,7 @@ impl FaultFs {
     /// The disk after a power loss right now. This machine is left as it is.
     #[must_use]
     pub fn crash(&self, policy: CrashPolicy) -> Self {
-        let disk = machine::lock(&self.machine).disk.crash(policy);
+        let disk = survivors(&machine::lock(&self.machine).disk, policy);
         Self::with_disk(disk, FaultPlan::default())
     }
 

@@ -26,7 +26,7 @@ impl OsFile {
     }
 
     /// Allocates a range by writing it: zeros past the end, and before it the bytes that are there, so that holes
-    /// become blocks.
+    /// become blocks (INV-ENV-6).
     fn fill(&self, offset: u64, len: u64) -> io::Result<()> {
         let end = end_of(offset, len)?;
         let mut chunk = vec![0u8; FILL_CHUNK_BYTES];

@@ -8,29 +8,29 @@
 //!
 //! A file that was synced but whose name was not may vanish, as POSIX allows.
 //!
-//! Not here: counting and faults ([`crate::fault_fs::machine`]), a file's bytes ([`crate::fault_fs::file`]).
+//! Not here: what a crash leaves ([`crate::fault_fs::survivors`]), counting and faults ([`crate::fault_fs::machine`]), a file's bytes ([`crate::fault_fs::file`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Component, Path};
 
-use crate::fault_fs::crash::CrashPolicy;
 use crate::fault_fs::file::FileState;
 
 /// Number of a file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Inode(u64);
 
-const ROOT: Inode = Inode(0);
+pub(super) const ROOT: Inode = Inode(0);
 
-type Names = BTreeMap<OsString, Inode>;
+pub(super) type Names = BTreeMap<OsString, Inode>;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct DirState {
     /// What the living see.
     pub(super) live: Names,
-    durable: Names,
+    /// What a crash surely leaves.
+    pub(super) durable: Names,
 }
 
 #[derive(Clone, Debug)]
@@ -42,20 +42,21 @@ pub(super) enum Node {
 /// A name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
-    dir: Inode,
-    name: OsString,
+    pub(super) dir: Inode,
+    pub(super) name: OsString,
 }
 
+/// A creation, link, rename or removal.
 #[derive(Clone, Debug)]
-struct NameChange {
-    removes: Option<Name>,
-    adds: Option<(Name, Inode)>,
+pub(super) struct NameChange {
+    pub(super) removes: Option<Name>,
+    pub(super) adds: Option<(Name, Inode)>,
     /// Directories that were not synced since.
     unsynced: Vec<Inode>,
 }
 
 impl NameChange {
-    fn names(&self) -> impl Iterator<Item = &Name> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
         self.removes.iter().chain(self.adds.iter().map(|(name, _)| name))
     }
 }
@@ -63,9 +64,10 @@ impl NameChange {
 /// Everything on the disk and in the system's memory before it.
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
-    nodes: BTreeMap<Inode, Node>,
-    next_inode: u64,
-    journal: Vec<NameChange>,
+    pub(super) nodes: BTreeMap<Inode, Node>,
+    pub(super) next_inode: u64,
+    /// In the order they were made.
+    pub(super) journal: Vec<NameChange>,
 }
 
 impl Disk {
@@ -319,73 +321,6 @@ impl Disk {
         self.nodes.retain(|inode, node| {
             reachable.contains(inode) || matches!(node, Node::File(file) if file.handles > 0)
         });
-    }
-
-    /// The disk that a crash leaves, on which everything is durable.
-    pub(super) fn crash(&self, policy: CrashPolicy) -> Self {
-        let mut random = policy.random();
-        let mut named = self.clone();
-        for change in self.surviving_changes(policy, &mut random) {
-            named.make_durable(change);
-        }
-        let mut survivors = Self::new();
-        survivors.next_inode = self.next_inode;
-        named.copy_durable(ROOT, policy, &mut random, &mut survivors);
-        survivors
-    }
-
-    fn surviving_changes(&self, policy: CrashPolicy, random: &mut fastrand::Rng) -> Vec<&NameChange> {
-        let count = self.journal.len();
-        match policy {
-            CrashPolicy::LoseUnsynced => return Vec::new(),
-            CrashPolicy::KeepAll | CrashPolicy::NamesOnly => return self.journal.iter().collect(),
-            CrashPolicy::Random { .. } => {}
-        }
-        match random.u8(..3) {
-            // In order up to some change.
-            0 => self.journal.iter().take(random.usize(..=count)).collect(),
-            // Any, but none that follows a lost one on the same name.
-            _ => {
-                let mut lost: BTreeSet<&Name> = BTreeSet::new();
-                let mut kept = Vec::new();
-                for change in &self.journal {
-                    if random.bool() && !change.names().any(|name| lost.contains(name)) {
-                        kept.push(change);
-                    } else {
-                        lost.extend(change.names());
-                    }
-                }
-                kept
-            }
-        }
-    }
-
-    fn copy_durable(
-        &self,
-        dir: Inode,
-        policy: CrashPolicy,
-        random: &mut fastrand::Rng,
-        survivors: &mut Self,
-    ) {
-        let Ok(DirState { durable, .. }) = self.dir(dir) else { return };
-        let copy = DirState { live: durable.clone(), durable: durable.clone() };
-        survivors.nodes.insert(dir, Node::Dir(copy));
-        for &inode in durable.values() {
-            match self.nodes.get(&inode) {
-                Some(Node::Dir(_)) => self.copy_durable(inode, policy, random, survivors),
-                Some(Node::File(file)) => {
-                    // A second name of a file already copied adds a link.
-                    let copy = survivors
-                        .nodes
-                        .entry(inode)
-                        .or_insert_with(|| Node::File(FileState::settled(file.survivor(policy, random))));
-                    if let Node::File(copy) = copy {
-                        copy.links += 1;
-                    }
-                }
-                None => {}
-            }
-        }
     }
 }
 
