@@ -1,6 +1,6 @@
 //! [`MemFs`]: a whole file system in memory, for tests and for databases that need not outlive the process.
 //!
-//! One mutex guards the tree of names ([`tree`]); each file has its own lock for its bytes ([`file`]). Files are
+//! One mutex guards the tree of names (`memory/tree.rs`); each file has its own lock for its bytes (`memory/file.rs`). Files are
 //! reference counted, so an unlinked file lives while it is open or has another name. Syncs succeed and do
 //! nothing: everything written is "durable" for as long as the `MemFs` lives. A byte budget makes it run full.
 //!

@@ -1,10 +1,10 @@
 //! [`OsFs`]: the operating system's files.
 //!
 //! Names go through `std::fs`; what `std` lacks (locks, preallocation, holes, block sharing, free space, access
-//! hints) through `rustix` on Unix, in [`platform`]. Elsewhere a portable fallback does what it honestly can
+//! hints) through `rustix` on Unix, in `os/platform.rs`. Elsewhere a portable fallback does what it honestly can
 //! and answers `Unsupported` for the rest.
 //!
-//! Not here: the trait contracts ([`crate::fs`]), open files ([`file`]), the lock ([`lock`]).
+//! Not here: the trait contracts ([`crate::fs`]), open files (`os/file.rs`), the lock (`os/lock.rs`).
 
 mod file;
 mod lock;

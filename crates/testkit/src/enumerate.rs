@@ -11,7 +11,7 @@
 //!
 //! The enumeration ends at the first failure, whose [`Replay`] line leads there again ([`replay`]).
 //!
-//! [`Trouble`] makes the calls fail instead of the machine: the database then works on or refuses, and whatever it
+//! Another [`Trouble`] makes the calls fail instead of the machine: the database then works on or refuses, and whatever it
 //! acknowledged holds.
 //!
 //! Not here: the machine ([`crate::fault_fs`]), the judge ([`crate::oracle`]).
@@ -27,7 +27,7 @@ use crate::enumerate::report::{Crash, Failure, Replay, Report};
 use crate::enumerate::run::run_script;
 use crate::fault_fs::FaultFs;
 use crate::fault_fs::crash::CrashPolicy;
-use crate::fault_fs::plan::{FaultPlan, InjectedError, Strike};
+use crate::fault_fs::plan::{CallKind, FaultPlan, InjectedError, Strike};
 use crate::oracle::change::{Ack, Change, Commit, Durability, MergeFn, append_merge};
 use crate::oracle::prefix::{CrashKind, check_prefix};
 use crate::oracle::state::State;
@@ -58,6 +58,8 @@ pub enum Trouble {
     ErrorOnce(InjectedError),
     /// The call and all later ones fail; the script goes on; the machine goes down at its end.
     ErrorFrom(InjectedError),
+    /// As `ErrorOnce`, but it is reads that are counted, and one of them that fails.
+    ReadErrorOnce,
 }
 
 /// How thorough to be.
@@ -174,8 +176,13 @@ struct Driver<'a, E: Engine> {
 
 impl<E: Engine> Driver<'_, E> {
     fn all(&mut self) -> Result<(), Failure> {
-        self.report.mutating_calls = self.undisturbed()?;
-        for call in self.points() {
+        let fs = self.undisturbed()?;
+        self.report.mutating_calls = fs.mutating_calls();
+        let calls = match self.options.trouble {
+            Trouble::ReadErrorOnce => fs.calls(CallKind::Read),
+            Trouble::Crash | Trouble::ErrorOnce(_) | Trouble::ErrorFrom(_) => fs.mutating_calls(),
+        };
+        for call in self.points(calls) {
             self.report.crash_points += 1;
             let (fs, history) = self.run_to(call)?;
             for policy in self.policies(call) {
@@ -187,11 +194,11 @@ impl<E: Engine> Driver<'_, E> {
         Ok(())
     }
 
-    /// The script without a crash must simply work. Returns how many mutating calls it makes.
-    fn undisturbed(&self) -> Result<u64, Failure> {
+    /// The script without a crash must simply work. Returns the machine, which has counted the calls.
+    fn undisturbed(&self) -> Result<FaultFs, Failure> {
         let fs = FaultFs::with_plan(self.options.plan.clone());
         self.run(&fs, false)?;
-        Ok(fs.mutating_calls())
+        Ok(fs)
     }
 
     /// Runs the script into the trouble at a call.
@@ -201,6 +208,9 @@ impl<E: Engine> Driver<'_, E> {
             Trouble::Crash => plan.crash_at = Some(call),
             Trouble::ErrorOnce(error) => plan.errors.push((Strike::At(call), error)),
             Trouble::ErrorFrom(error) => plan.errors.push((Strike::From(call), error)),
+            Trouble::ReadErrorOnce => {
+                plan.errors.push((Strike::NthOf(CallKind::Read, call), InjectedError::DeviceFailed));
+            }
         }
         let fs = FaultFs::with_plan(plan);
         let history = self.run(&fs, self.options.trouble != Trouble::Crash).map_err(|mut failure| {
@@ -216,8 +226,7 @@ impl<E: Engine> Driver<'_, E> {
     }
 
     /// The point behind the last call is the power loss after the end.
-    fn points(&self) -> Vec<u64> {
-        let calls = self.report.mutating_calls;
+    fn points(&self, calls: u64) -> Vec<u64> {
         match self.options.points {
             Points::All => (1..=calls + 1).collect(),
             Points::Every { stride, first } => (first.max(1)..=calls + 1)

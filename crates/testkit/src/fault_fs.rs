@@ -1,8 +1,8 @@
 //! [`FaultFs`]: a file system in memory that fails, lies, and loses power, on demand and always the same way.
 //!
 //! It keeps, for each file, which bytes are synced, and for each directory, which names are. [`FaultFs::crash`]
-//! makes the disk that a power loss would leave under a [`CrashPolicy`](crash::CrashPolicy): a new `FaultFs`, so
-//! that one crash can be survived in many ways. A [`FaultPlan`](plan::FaultPlan) says what goes wrong before:
+//! makes the disk that a power loss would leave under a [`CrashPolicy`]: a new `FaultFs`, so
+//! that one crash can be survived in many ways. A [`FaultPlan`] says what goes wrong before:
 //! crashes, errors, a full disk, short reads, flipped bits, lost and misdirected writes, syncs that lie.
 //!
 //! ```

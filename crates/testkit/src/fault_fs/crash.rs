@@ -1,7 +1,7 @@
 //! What a crash leaves: the choice among all the disks that POSIX allows.
 //!
-//! Not here: how a file or a directory carries the choice out ([`crate::fault_fs::disk`],
-//! [`crate::fault_fs::file`]).
+//! Not here: how a file or a directory carries the choice out (`survivors.rs`,
+//! `file.rs`).
 
 use std::fmt;
 use std::str::FromStr;

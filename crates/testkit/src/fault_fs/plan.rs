@@ -1,9 +1,9 @@
-//! What shall go wrong: [`FaultPlan`] says it, [`Fault`] is what it means for one call.
+//! What shall go wrong: [`FaultPlan`] says it, `Fault` is what it means for one call.
 //!
 //! Every mutating call has an *ordinal*, counted from 1 since the plan was set, and a *kind*; calls of one kind
 //! are counted from 1 too. A plan is plain data, so that the same plan on the same calls gives the same faults.
 //!
-//! Not here: carrying faults out ([`crate::fault_fs::machine`]).
+//! Not here: carrying faults out (`machine.rs`).
 
 use std::fmt;
 use std::io;

@@ -36,14 +36,18 @@ fn a_correct_engine_passes() {
 
 #[test]
 fn a_correct_engine_passes_when_calls_fail() {
-    for error in [InjectedError::DeviceFailed, InjectedError::StorageFull] {
-        for trouble in [Trouble::ErrorOnce(error), Trouble::ErrorFrom(error)] {
-            let points = Points::Every { stride: 3, first: 1 };
-            let options =
-                EnumerateOptions { trouble, points, recovery_crashes: vec![1], ..Default::default() };
-            let report = crash_everywhere(Mistake::None, &options);
-            assert_eq!(report.failure, None, "{trouble:?}: {report}");
-        }
+    for trouble in [
+        Trouble::ErrorOnce(InjectedError::DeviceFailed),
+        Trouble::ErrorFrom(InjectedError::DeviceFailed),
+        Trouble::ErrorOnce(InjectedError::StorageFull),
+        Trouble::ErrorFrom(InjectedError::StorageFull),
+        Trouble::ReadErrorOnce,
+    ] {
+        let points = Points::Every { stride: 5, first: 1 };
+        let options = EnumerateOptions { trouble, points, recovery_crashes: vec![1], ..Default::default() };
+        let report = crash_everywhere(Mistake::None, &options);
+        assert_eq!(report.failure, None, "{trouble:?}: {report}");
+        assert!(report.crash_points > 0, "{trouble:?}: {report}");
     }
 }
 
