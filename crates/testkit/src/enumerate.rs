@@ -9,7 +9,7 @@
 //!    state, and a close in order and another opening.
 //! 4. Crash the recovery itself at some of its own calls, and so on to the depth asked for, under the same demands.
 //!
-//! The enumeration ends at the first failure, whose [`Replay`] line leads there again ([`replay`]).
+//! The enumeration ends at the first failure (a panic is one), whose [`Replay`] line leads there again ([`replay`]).
 //!
 //! Another [`Trouble`] makes the calls fail instead of the machine: the database then works on or refuses, and whatever it
 //! acknowledged holds.
@@ -21,6 +21,7 @@ pub mod report;
 mod run;
 
 use std::collections::BTreeSet;
+use std::panic::{self, AssertUnwindSafe};
 
 use crate::enumerate::engine::{Engine, Step, Task};
 use crate::enumerate::report::{Crash, Failure, Replay, Report};
@@ -124,7 +125,7 @@ pub fn replay<E: Engine>(
     let (fs, history) = driver.run_to(first.call)?;
     let mut way = Way { disk: fs.crash(first.policy), crashes: vec![*first] };
     for crash in later {
-        way = driver.crash_recovery(&way, crash.call).into_way(crash.policy);
+        way = driver.crash_recovery(&way, crash.call)?.into_way(crash.policy);
     }
     driver.check(&way, &history).map_err(|failure| with_script(&fs, failure))
 }
@@ -221,8 +222,9 @@ impl<E: Engine> Driver<'_, E> {
     }
 
     fn run(&self, fs: &FaultFs, errors_expected: bool) -> Result<Vec<Commit>, Failure> {
-        run_script::<E>(fs, self.engine_options, self.script, self.options.merge, errors_expected)
-            .map_err(|message| Failure { replay: Replay::default(), message, trace: fs.trace() })
+        let script =
+            || run_script::<E>(fs, self.engine_options, self.script, self.options.merge, errors_expected);
+        caught(script).map_err(|message| Failure { replay: Replay::default(), message, trace: fs.trace() })
     }
 
     /// The point behind the last call is the power loss after the end.
@@ -249,7 +251,7 @@ impl<E: Engine> Driver<'_, E> {
         self.check(way, history)?;
         let Some((&count, deeper)) = crashes.split_first() else { return Ok(()) };
         let seed = way.crashes.iter().fold(self.options.seed, |seed, crash| scramble(seed ^ crash.call));
-        let whole = self.crash_recovery(way, 0);
+        let whole = self.crash_recovery(way, 0)?;
         for (number, call) in sample(whole.fs.mutating_calls(), count, seed).into_iter().enumerate() {
             self.report.recovery_crashes += 1;
             let policy = match (seed.wrapping_add(number as u64)) % 4 {
@@ -257,20 +259,29 @@ impl<E: Engine> Driver<'_, E> {
                 1 => CrashPolicy::KeepAll,
                 _ => CrashPolicy::Random { seed: scramble(seed ^ call) % 1_000_000 },
             };
-            let way = self.crash_recovery(way, call).into_way(policy);
+            let way = self.crash_recovery(way, call)?.into_way(policy);
             self.explore(&way, history, deeper)?;
         }
         Ok(())
     }
 
-    /// Opens and closes a copy of the disk, with a crash at a call (0 for none). What it answers does not matter.
-    fn crash_recovery(&self, way: &Way, call: u64) -> CrashedRecovery {
+    /// Opens and closes a copy of the disk, with a crash at a call (0 for none). What it answers does not matter, as long
+    /// as it does not panic.
+    fn crash_recovery(&self, way: &Way, call: u64) -> Result<CrashedRecovery, Failure> {
         let fs = way.copy_of_disk();
         fs.set_plan(FaultPlan { crash_at: Some(call), ..self.recovery_plan() });
-        if let Ok(engine) = E::open(&fs, self.engine_options) {
-            let _ = engine.close();
-        }
-        CrashedRecovery { fs, call, earlier: way.crashes.clone() }
+        let recovery = || {
+            if let Ok(engine) = E::open(&fs, self.engine_options) {
+                let _ = engine.close();
+            }
+            Ok(())
+        };
+        caught(recovery).map_err(|message| {
+            let mut failure = way.failure(message, &fs);
+            failure.replay.crashes.push(Crash { call, policy: CrashPolicy::KeepAll });
+            failure
+        })?;
+        Ok(CrashedRecovery { fs, call, earlier: way.crashes.clone() })
     }
 
     fn recovery_plan(&self) -> FaultPlan {
@@ -282,7 +293,7 @@ impl<E: Engine> Driver<'_, E> {
         self.report.recoveries += 1;
         let fs = way.copy_of_disk();
         fs.set_plan(self.recovery_plan());
-        self.check_disk(&fs, way.kind(), history).map_err(|message| way.failure(message, &fs))
+        caught(|| self.check_disk(&fs, way.kind(), history)).map_err(|message| way.failure(message, &fs))
     }
 
     fn check_disk(&self, fs: &FaultFs, crash: CrashKind, history: &[Commit]) -> Result<(), String> {
@@ -315,6 +326,15 @@ impl<E: Engine> Driver<'_, E> {
     fn open(&self, fs: &FaultFs, when: &str) -> Result<E, String> {
         E::open(fs, self.engine_options).map_err(|error| format!("does not open {when}: {error}"))
     }
+}
+
+/// Makes a panic of the engine an error like any other, so that it comes with its replay line.
+fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        Err(format!("the engine panicked: {}", text.unwrap_or_default()))
+    })
 }
 
 /// Puts the calls of the script before those of the recovery.

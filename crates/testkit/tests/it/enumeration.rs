@@ -63,6 +63,7 @@ fn every_mistake_is_caught_and_its_replay_line_leads_there_again() {
         Mistake::AppendsBehindTornTail,
         Mistake::SplitsBatches,
         Mistake::ForgetsDeletes,
+        Mistake::PanicsAtTornTail,
     ] {
         let options = EnumerateOptions { random_disks: 8, recovery_crashes: vec![1], ..Default::default() };
         let report = crash_everywhere(mistake, &options);

@@ -37,6 +37,8 @@ pub(crate) enum Mistake {
     SplitsBatches,
     /// Deletes are not logged.
     ForgetsDeletes,
+    /// A torn tail is met with a panic.
+    PanicsAtTornTail,
     /// Failed writes and syncs are taken for good.
     IgnoresErrors,
 }
@@ -177,6 +179,8 @@ impl Toy {
             }
             let log = read(fs, &path(&format!("log-{generation}")))?;
             log_len = replay(&log, mistake, &mut state);
+            let torn = log_len != log.len() as u64;
+            assert!(!torn || mistake != Mistake::PanicsAtTornTail, "the tail is torn");
             if mistake == Mistake::AppendsBehindTornTail {
                 log_len = log.len() as u64;
             }
