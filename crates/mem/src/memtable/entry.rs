@@ -115,7 +115,7 @@ impl AnchorAt {
 
     /// Writes an anchor for `key` with its first version. `None` if the arena is full.
     #[inline]
-    pub(super) fn create(arena: &Arena, key: &[u8], version: &NewVersion<'_>) -> Option<(Self, VersionAt)> {
+    pub(super) fn create(arena: &Arena, key: &[u8], version: &NewVersion<'_>) -> Option<Self> {
         let anchor_bytes = granules(ANCHOR_HEADER + key.len());
         let at = arena.allocate(anchor_bytes + version_bytes(version))?;
         let first = u32::try_from(at as usize + anchor_bytes / GRANULE).ok().map(VersionAt)?;
@@ -126,7 +126,7 @@ impl AnchorAt {
         cells.key_len.store(stored_len(key), Ordering::Relaxed);
         // SAFETY: within what was just allocated for it, and unknown to others until the anchor is published.
         unsafe { arena.region().write(anchor.byte() + ANCHOR_HEADER, key) };
-        Some((anchor, first))
+        Some(anchor)
     }
 
     #[inline]

@@ -16,8 +16,8 @@ use crate::memtable::node::{Fences, Keys, NodeAt, Slot};
 use crate::memtable::tree::Tree;
 use crate::sync::{AtomicU32, Ordering, SLOTS};
 
-/// More levels than a tree of 2^32 keys can have.
-const MAX_HEIGHT: usize = 32;
+/// More levels than a tree of 2^30 keys can have, which is more than an arena holds.
+const MAX_HEIGHT: usize = 12;
 
 /// What the writer knows about the tree beyond what is in it.
 #[derive(Debug)]
@@ -32,6 +32,14 @@ pub(super) struct Growth {
 struct Step {
     at: NodeAt,
     child: usize,
+}
+
+/// Where a key belongs: a position in a leaf, and the way there.
+pub(super) struct Place {
+    leaf: NodeAt,
+    at: usize,
+    path: [Step; MAX_HEIGHT],
+    depth: usize,
 }
 
 /// What a split gives to the parent.
@@ -90,28 +98,62 @@ impl Tree {
         Some((tree, Growth { keys: 0, nodes: 1, height: 1 }))
     }
 
-    /// Inserts the anchor of `key`, which is not in the tree. The caller has made sure of room for the nodes.
-    pub(super) fn insert(&self, keys: Keys<'_>, growth: &mut Growth, key: &[u8], anchor: AnchorAt) {
+    /// Finds where `key`, which is not in the tree, belongs. All comparing of keys is here, before anything is changed: a
+    /// user's comparator may panic.
+    #[inline]
+    pub(super) fn locate(&self, keys: Keys<'_>, key: &[u8]) -> Place {
         let mut path = [Step { at: NodeAt::NONE, child: 0 }; MAX_HEIGHT];
-        let (leaf, depth) = self.descend(keys, key, &mut path);
-        let node = leaf.node(keys.arena);
+        let mut at = self.root();
+        for depth in 0..MAX_HEIGHT {
+            let node = at.node(keys.arena);
+            let rank = node.rank(keys, key);
+            if node.first_child().is_none() {
+                return Place { leaf: at, at: rank.below, path, depth };
+            }
+            let child = rank.below + usize::from(rank.found);
+            if let Some(step) = path.get_mut(depth) {
+                *step = Step { at, child };
+            }
+            at = at.inner(keys.arena).child(child);
+            at.prefetch(keys.arena);
+        }
+        unreachable!("a tree is less than {MAX_HEIGHT} levels high");
+    }
+
+    /// Inserts the anchor of `key` where it belongs. The caller has made sure of room for the nodes.
+    #[inline]
+    pub(super) fn insert(
+        &self,
+        keys: Keys<'_>,
+        growth: &mut Growth,
+        key: &[u8],
+        anchor: AnchorAt,
+        place: &Place,
+    ) {
+        let node = place.leaf.node(keys.arena);
         if node.count() == 0 {
             node.set_sample(keys, anchor);
         } else {
             node.admit(keys, key);
         }
-        let at = node.rank(keys, key).below;
-        let slot = node.slot_for(keys, anchor, NodeAt::NONE);
+        let slot = node.slot_for(keys, key, anchor, NodeAt::NONE);
         growth.keys += 1;
         if node.count() < SLOTS {
-            node.insert(at, &slot);
-            return;
+            node.insert(place.at, &slot);
+        } else {
+            self.insert_by_split(keys, growth, place, slot);
         }
-        let mut risen = split_leaf(keys, growth, leaf, at, slot);
-        for step in path.iter().take(depth).rev() {
+    }
+
+    /// Splits the leaf and as many nodes above it as are full.
+    #[cold]
+    fn insert_by_split(&self, keys: Keys<'_>, growth: &mut Growth, place: &Place, slot: Slot) {
+        let mut risen = split_leaf(keys, growth, place.leaf, place.at, slot);
+        for step in place.path.iter().take(place.depth).rev() {
             let inner = step.at.inner(keys.arena);
-            inner.node.admit(keys, risen.separator.key(keys.arena));
-            let slot = inner.node.slot_for(keys, risen.separator, risen.right);
+            let separator = risen.separator.key(keys.arena);
+            inner.node.admit(keys, separator);
+            let slot = inner.node.slot_for(keys, separator, risen.separator, risen.right);
             if inner.node.count() < SLOTS {
                 inner.insert(step.child, &slot);
                 return;
@@ -119,26 +161,6 @@ impl Tree {
             risen = split_inner(keys, growth, step.at, step.child, slot);
         }
         self.raise(keys, growth, &risen);
-    }
-
-    /// Walks down to the leaf for `key` and returns it with the length of the path.
-    #[inline]
-    fn descend(&self, keys: Keys<'_>, key: &[u8], path: &mut [Step; MAX_HEIGHT]) -> (NodeAt, usize) {
-        let mut at = self.root();
-        let mut depth = 0;
-        for step in path.iter_mut() {
-            let node = at.node(keys.arena);
-            if node.first_child().is_none() {
-                break;
-            }
-            let rank = node.rank(keys, key);
-            let child = rank.below + usize::from(rank.found);
-            *step = Step { at, child };
-            at = at.inner(keys.arena).child(child);
-            at.prefetch(keys.arena);
-            depth += 1;
-        }
-        (at, depth)
     }
 
     /// Puts a new root over the old one and its new sibling.

@@ -3,11 +3,11 @@
 //! 1. Find the key's anchor.
 //! 2. If there is one, this is an overwrite: write the version and link it into the chain, by sequence number. Neither tree
 //!    nor hash index changes.
-//! 3. Otherwise make sure of room for the record *and* for every node that could split, write the record, insert its anchor
-//!    into the tree and the hash index.
+//! 3. Otherwise make sure of room for the record *and* for every node that could split, find the place in the tree, write
+//!    the record, insert its anchor into the tree and the hash index.
 //!
 //! Every step that makes something visible is a release store of an offset whose record is complete (INV-MEM-2), and all
-//! that can fail comes before the first of them (INV-MEM-7).
+//! that can fail, a user's comparator included, comes before anything is changed (INV-MEM-7).
 
 use crate::kind::Kind;
 use crate::memtable::entry::{AnchorAt, ENTRY_OVERHEAD, NewVersion, VersionAt, new_key_bytes, version_bytes};
@@ -105,9 +105,11 @@ impl MemtableWriter<'_> {
         {
             return Err(ArenaFull);
         }
-        let (anchor, _) = AnchorAt::create(arena, key, version).ok_or(ArenaFull)?;
+        let keys = self.memtable.keys();
+        let place = tree.locate(keys, key);
+        let anchor = AnchorAt::create(arena, key, version).ok_or(ArenaFull)?;
         counters.add(version.seqno, version.kind.is_tombstone(), key.len() + version.value.len());
-        tree.insert(self.memtable.keys(), growth, key, anchor);
+        tree.insert(keys, growth, key, anchor, &place);
         if let Some(index) = hash_index {
             index.insert(filling, hash, anchor);
         }

@@ -62,10 +62,12 @@ impl Node {
         }
     }
 
-    /// The slot for a new `anchor` in this node.
+    /// The slot for a new `anchor` with this key in this node.
     #[inline]
-    pub(crate) fn slot_for(&self, keys: Keys<'_>, anchor: AnchorAt, child: NodeAt) -> Slot {
-        Slot { head: head_after(keys, anchor, self.prefix_len.load(Ordering::Relaxed)), anchor, child }
+    pub(crate) fn slot_for(&self, keys: Keys<'_>, key: &[u8], anchor: AnchorAt, child: NodeAt) -> Slot {
+        let prefix_len = self.prefix_len.load(Ordering::Relaxed) as usize;
+        let head = if keys.order.is_bytes() { head(key.get(prefix_len..).unwrap_or_default()) } else { 0 };
+        Slot { head, anchor, child }
     }
 
     /// Makes sure that the prefix is one of `key` too, so that it may be inserted.
