@@ -38,6 +38,8 @@ pub trait Engine {
 /// Opens the engine `name` in `folder`.
 pub fn open(name: &str, folder: &Path, settings: Settings) -> Outcome<Box<dyn Engine>> {
     match name {
+        #[cfg(feature = "esker")]
+        "esker" => Ok(Box::new(crate::engines::esker::Esker::open(folder, settings)?)),
         #[cfg(feature = "fjall")]
         "fjall" => Ok(Box::new(crate::engines::fjall::Fjall::open(folder, settings)?)),
         _ => Err(format!("no engine {name} in this build; there are {:?}", names()).into()),
@@ -47,6 +49,8 @@ pub fn open(name: &str, folder: &Path, settings: Settings) -> Outcome<Box<dyn En
 /// The engines of this build, ours first.
 pub fn names() -> Vec<&'static str> {
     vec![
+        #[cfg(feature = "esker")]
+        "esker",
         #[cfg(feature = "fjall")]
         "fjall",
     ]

@@ -14,7 +14,11 @@
 
 mod engine;
 mod engines;
+#[path = "../../xtask/src/proofs/keys.rs"]
+#[allow(dead_code, reason = "shared with `cargo xtask load`, which uses more of it")]
 mod keys;
+#[path = "../../xtask/src/proofs/memory.rs"]
+#[allow(dead_code, reason = "shared with `cargo xtask load`, which uses more of it")]
 mod memory;
 mod report;
 mod workload;

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use esker_testkit::process::written_bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Outcome};
@@ -51,14 +52,14 @@ pub fn run(
     repetition: u32,
 ) -> Outcome<Figures> {
     let sampler = crate::memory::Sampler::start();
-    let written_before = crate::memory::bytes_written()?;
+    let written_before = written_bytes().unwrap_or(0);
     let started = Instant::now();
     let longest_put_ms = load(engine, keys, value_bytes)?;
     let load_s = started.elapsed().as_secs_f64();
     let idle_s = engine.settle()?;
     let settled_s = started.elapsed().as_secs_f64() - idle_s;
     let user_bytes = (keys as usize * (KEY_BYTES + value_bytes)) as f64;
-    let write_amplification = (crate::memory::bytes_written()? - written_before) as f64 / user_bytes;
+    let write_amplification = (written_bytes().unwrap_or(0) - written_before) as f64 / user_bytes;
 
     read_all(engine, keys, value_bytes, 11)?;
     let read_s = read_all(engine, keys, value_bytes, 12)?;
@@ -77,7 +78,7 @@ pub fn run(
         longest_put_ms,
         write_amplification,
         disk_mib: folder_bytes(folder)? as f64 / f64::from(1 << 20),
-        peak_anon_mib: sampler.stop() as f64 / f64::from(1 << 20),
+        peak_anon_mib: sampler.stop().anonymous as f64 / f64::from(1 << 20),
     })
 }
 
@@ -99,14 +100,13 @@ fn load(engine: &dyn Engine, keys: u64, value_bytes: usize) -> Outcome<f64> {
 fn read_all(engine: &dyn Engine, keys: u64, value_bytes: usize, seed: u64) -> Outcome<f64> {
     // The first word tells a value apart from any other; comparing no more keeps the harness out of the figure.
     let word = value_bytes.min(8);
-    let mut expected = [0u8; 8];
+    let mut expected = vec![0; word];
     let mut wrong = 0u64;
     let started = Instant::now();
     for i in shuffled(keys, seed) {
         fill_value(i, &mut expected);
         engine.get(&key(i), &mut |value| {
-            let right =
-                value.is_some_and(|value| value.len() == value_bytes && value[..word] == expected[..word]);
+            let right = value.is_some_and(|value| value.len() == value_bytes && value[..word] == expected);
             wrong += u64::from(!right);
         })?;
     }

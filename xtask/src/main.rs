@@ -1,6 +1,8 @@
 //! The project's own commands: `cargo xtask <command>`.
 //!
-//! `arch` and `ci` read and run; they need nothing of the engine.
+//! `arch` and `ci` need nothing of the engine, so the `xtask` alias builds without it and starts in a moment. The
+//! proofs (`load`, `recover`, `crash`) run the engine; built without it, they start themselves again through cargo with
+//! the feature `engine`.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -13,8 +15,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::proofs::Proof;
+
 mod arch;
 mod ci;
+mod proofs;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -33,6 +38,12 @@ enum Command {
     },
     /// Everything a change must pass; the same as .ci/run
     Ci,
+    /// Load in random order, settle, read everything back; fails on wrong data or too much memory
+    Load(proofs::arguments::Load),
+    /// Load in a child process, kill it, and time the recovery from the log
+    Recover(proofs::arguments::Recover),
+    /// Kill a child under load again and again, and check every acknowledged write
+    Crash(proofs::arguments::Crash),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +51,9 @@ fn main() -> ExitCode {
         Command::Arch { floors: Some(name) } => arch::print_floors(&root(), &name),
         Command::Arch { floors: None } => arch::run(&root()),
         Command::Ci => ci::run(&root()),
+        Command::Load(arguments) => proofs::run(&Proof::Load(arguments)),
+        Command::Recover(arguments) => proofs::run(&Proof::Recover(arguments)),
+        Command::Crash(arguments) => proofs::run(&Proof::Crash(arguments)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
