@@ -5,7 +5,7 @@
 //! are, and are only read from then on: [`Region::write`], [`Region::bytes`].
 //!
 //! Fresh memory comes zeroed from the operating system and is not touched here, so pages cost nothing until they are
-//! used. A recycled region holds whatever its former user left: whoever allocates cells initialises them.
+//! used; large regions ask for huge pages. A recycled region holds whatever its former user left: whoever allocates cells initialises them.
 
 use crate::sync::AtomicU64;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -16,6 +16,23 @@ pub(crate) const LINE: usize = 64;
 
 /// The alignment to ask the allocator for. More than this and it would clear the memory by hand, faulting it all in.
 const ALLOCATED_ALIGN: usize = 16;
+
+/// The size of a huge page.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Asks for huge pages, which spare a search or an insert several misses of the address translation cache. A wish: where
+/// it is not granted, nothing changes.
+fn ask_for_huge_pages(base: NonNull<u8>, len: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::mm::{Advice, madvise};
+        let whole = len & !(HUGE_PAGE - 1);
+        // SAFETY: the pages are wholly within an allocation of ours; this advice changes neither contents nor validity.
+        let _ = unsafe { madvise(base.as_ptr().cast(), whole, Advice::LinuxHugepage) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (base, len);
+}
 
 /// Types that may stand anywhere in a region.
 ///
@@ -48,16 +65,21 @@ impl Region {
         if len == 0 {
             return Self::none();
         }
-        let Ok(layout) = Layout::from_size_align(len.saturating_add(LINE), ALLOCATED_ALIGN) else {
+        // The slack is address space only: nobody touches it.
+        let align = if len >= 2 * HUGE_PAGE { HUGE_PAGE } else { LINE };
+        let Ok(layout) = Layout::from_size_align(len.saturating_add(align), ALLOCATED_ALIGN) else {
             handle_alloc_error(Layout::new::<u8>());
         };
         // SAFETY: the layout has a size greater than zero.
         let allocation = unsafe { alloc_zeroed(layout) };
         let Some(allocation) = NonNull::new(allocation) else { handle_alloc_error(layout) };
-        let slack = allocation.align_offset(LINE);
-        assert!(slack <= LINE, "the allocator's memory cannot be aligned");
-        // SAFETY: `slack` is at most LINE, and the allocation is LINE bytes longer than `len`.
+        let slack = allocation.align_offset(align);
+        assert!(slack <= align, "the allocator's memory cannot be aligned");
+        // SAFETY: `slack` is at most `align`, and the allocation is that much longer than `len`.
         let base = unsafe { allocation.add(slack) };
+        if align == HUGE_PAGE {
+            ask_for_huge_pages(base, len);
+        }
         Self { base, len, allocation, layout }
     }
 

@@ -255,11 +255,24 @@ impl Node {
 
     /// How many heads are below `wanted`. They are sorted, and unused ones are the maximum.
     #[inline]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "g < SLOTS / GROUP, and groups was found to be less; the compiler sees it"
+    )]
     fn heads_below(&self, wanted: u64) -> usize {
-        let below = |head: &AtomicU64| usize::from(head.load(Ordering::Relaxed) < wanted);
-        let groups: usize = self.heads.iter().skip(GROUP - 1).step_by(GROUP).map(below).sum();
-        let group = self.heads.chunks_exact(GROUP).nth(groups);
-        groups * GROUP + group.map_or(0, |heads| heads.iter().map(below).sum())
+        let mut groups = 0;
+        for g in 0..SLOTS / GROUP {
+            groups += usize::from(self.heads[g * GROUP + GROUP - 1].load(Ordering::Relaxed) < wanted);
+        }
+        if groups == SLOTS / GROUP {
+            return SLOTS;
+        }
+        let from = groups * GROUP;
+        let mut below = from;
+        for i in 0..GROUP {
+            below += usize::from(self.heads[from + i].load(Ordering::Relaxed) < wanted);
+        }
+        below
     }
 
     /// Copies the slots in use to `out` and returns how many they are.

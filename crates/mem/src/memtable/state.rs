@@ -1,7 +1,7 @@
 //! The memtable itself: what it consists of, and what it says about itself.
 //!
 //! Numbers about the contents are stored before the entry they count becomes visible, so a reader that sees an entry
-//! also sees a [`Memtable::highest_seqno`] that covers it.
+//! also sees a [`Memtable::highest_seqno`] that covers it (INV-MEM-10).
 
 use crate::arena::{Arena, ArenaPool, GRANULE, RESERVED, region_size};
 use crate::comparator::KeyOrder;

@@ -40,6 +40,7 @@ fn taking_a_vector_over_does_not_copy_it() {
     assert!(slice.heap_bytes() >= 5_000);
 }
 
+/// INV-MEM-1.
 #[test]
 fn parts_share_the_owner_and_outlive_the_whole() {
     for whole in [Slice::new(&bytes(1_000)), Slice::from(bytes(1_000))] {

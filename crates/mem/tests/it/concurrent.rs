@@ -1,5 +1,8 @@
 //! Real threads: one writer, several readers, everything published before is found and nothing is torn.
 //!
+//! INV-MEM-2: whatever is found is complete, key, value and number. INV-MEM-10: what is found is not above the highest number
+//! that the memtable claims.
+//!
 //! The writer inserts operation `i` with sequence number `i`, then publishes `i + 1`. What a key's newest version below a bound
 //! is can be computed, so readers know exactly what they must find.
 

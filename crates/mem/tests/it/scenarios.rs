@@ -47,6 +47,40 @@ fn bounds_exclude_and_clamp() {
     assert_eq!(table.get(b"k", hash(b"k"), SeqNo::MAX).unwrap().value, b"last");
 }
 
+/// INV-MEM-5: keys that share less and less with those already there, before and after splits gave nodes prefixes.
+#[test]
+fn prefixes_shrink_when_a_stranger_comes() {
+    let table = memtable(KeyOrder::Bytes, 4 << 20, 0);
+    let mut keys = std::collections::BTreeSet::new();
+    let long = "a/long/common/prefix/of/many/keys/";
+    for i in 0..3_000 {
+        let cut = if i % 10 == 0 { i / 10 % long.len() } else { long.len() };
+        let stranger = ["", "!", "zzz", "\0"][i % 4];
+        let key = format!(
+            "{}{}{:05}",
+            &long[..cut],
+            if cut < long.len() { stranger } else { "" },
+            i * 7_919 % 3_000
+        );
+        put(&table, key.as_bytes(), i as u64, b"");
+        keys.insert(key.into_bytes());
+        if i % 100 == 0 {
+            let mut cursor = table.cursor();
+            for key in &keys {
+                cursor.seek(key);
+                assert_eq!(cursor.key(), key.as_slice());
+            }
+        }
+    }
+    let mut cursor = table.cursor();
+    cursor.seek_to_first();
+    for key in &keys {
+        assert_eq!(cursor.key(), key.as_slice());
+        cursor.next();
+    }
+    assert!(!cursor.valid());
+}
+
 /// The same key under other bytes is one key with two versions, each with its own spelling.
 #[test]
 fn spellings_of_one_key_are_its_versions() {

@@ -165,6 +165,7 @@ fn chains_lose_nothing() {
     }
 }
 
+/// INV-MEM-8.
 #[test]
 fn a_growing_hash_index_loses_nothing() {
     explore(HASHES, 8, [0, 0], schedules());
@@ -220,7 +221,7 @@ fn the_model_catches_readers_that_do_not_move_right() {
     assert!(catches(Fault::StaysLeft, SPLITS, 4, [3, 3]));
 }
 
-/// INV-MEM-4: without asking whether the node changed, a reader believes what was never there.
+/// INV-MEM-3, INV-MEM-4: without asking whether the node changed, a reader believes what was never there.
 #[test]
 fn the_model_catches_readers_that_believe_torn_reads() {
     assert!(catches(Fault::BelievesTornReads, SPLITS, 4, [1, 1]));
