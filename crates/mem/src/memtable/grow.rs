@@ -17,7 +17,7 @@ use crate::memtable::tree::Tree;
 use crate::sync::{AtomicU32, Ordering, SLOTS};
 
 /// More levels than a tree of 2^30 keys can have, which is more than an arena holds.
-const MAX_HEIGHT: usize = 12;
+const MAX_HEIGHT: usize = 8;
 
 /// What the writer knows about the tree beyond what is in it.
 #[derive(Debug)]
@@ -34,10 +34,9 @@ struct Step {
     child: usize,
 }
 
-/// Where a key belongs: a position in a leaf, and the way there.
-pub(super) struct Place {
+/// The leaf where a key belongs, and the way there.
+pub(super) struct Way {
     leaf: NodeAt,
-    at: usize,
     path: [Step; MAX_HEIGHT],
     depth: usize,
 }
@@ -98,29 +97,26 @@ impl Tree {
         Some((tree, Growth { keys: 0, nodes: 1, height: 1 }))
     }
 
-    /// Finds where `key`, which is not in the tree, belongs. All comparing of keys is here, before anything is changed: a
-    /// user's comparator may panic.
+    /// Walks down to the leaf for `key`, and asks for the leaf to be fetched without looking into it.
     #[inline]
-    pub(super) fn locate(&self, keys: Keys<'_>, key: &[u8]) -> Place {
+    pub(super) fn approach(&self, keys: Keys<'_>, growth: &Growth, key: &[u8]) -> Way {
         let mut path = [Step { at: NodeAt::NONE, child: 0 }; MAX_HEIGHT];
         let mut at = self.root();
-        for depth in 0..MAX_HEIGHT {
-            let node = at.node(keys.arena);
-            let rank = node.rank(keys, key);
-            if node.first_child().is_none() {
-                return Place { leaf: at, at: rank.below, path, depth };
-            }
+        let depth = growth.height - 1;
+        assert!(depth <= MAX_HEIGHT);
+        for step in path.iter_mut().take(depth) {
+            let inner = at.inner(keys.arena);
+            let rank = inner.node.rank(keys, key);
             let child = rank.below + usize::from(rank.found);
-            if let Some(step) = path.get_mut(depth) {
-                *step = Step { at, child };
-            }
-            at = at.inner(keys.arena).child(child);
+            *step = Step { at, child };
+            at = inner.child(child);
             at.prefetch(keys.arena);
         }
-        unreachable!("a tree is less than {MAX_HEIGHT} levels high");
+        Way { leaf: at, path, depth }
     }
 
-    /// Inserts the anchor of `key` where it belongs. The caller has made sure of room for the nodes.
+    /// Inserts the anchor of `key` at position `at` of the leaf at the end of the way. The caller has made sure of room for
+    /// the nodes, and compared all that there is to compare: a user's comparator may panic, and nothing here does.
     #[inline]
     pub(super) fn insert(
         &self,
@@ -128,9 +124,9 @@ impl Tree {
         growth: &mut Growth,
         key: &[u8],
         anchor: AnchorAt,
-        place: &Place,
+        (way, at): (&Way, usize),
     ) {
-        let node = place.leaf.node(keys.arena);
+        let node = way.leaf.node(keys.arena);
         if node.count() == 0 {
             node.set_sample(keys, anchor);
         } else {
@@ -139,17 +135,17 @@ impl Tree {
         let slot = node.slot_for(keys, key, anchor, NodeAt::NONE);
         growth.keys += 1;
         if node.count() < SLOTS {
-            node.insert(place.at, &slot);
+            node.insert(at, &slot);
         } else {
-            self.insert_by_split(keys, growth, place, slot);
+            self.insert_by_split(keys, growth, (way, at), slot);
         }
     }
 
     /// Splits the leaf and as many nodes above it as are full.
     #[cold]
-    fn insert_by_split(&self, keys: Keys<'_>, growth: &mut Growth, place: &Place, slot: Slot) {
-        let mut risen = split_leaf(keys, growth, place.leaf, place.at, slot);
-        for step in place.path.iter().take(place.depth).rev() {
+    fn insert_by_split(&self, keys: Keys<'_>, growth: &mut Growth, (way, at): (&Way, usize), slot: Slot) {
+        let mut risen = split_leaf(keys, growth, way.leaf, at, slot);
+        for step in way.path.iter().take(way.depth).rev() {
             let inner = step.at.inner(keys.arena);
             let separator = risen.separator.key(keys.arena);
             inner.node.admit(keys, separator);
@@ -175,6 +171,14 @@ impl Tree {
         inner.fill_children(&slots);
         self.root.store(root.0, Ordering::Release);
         growth.height += 1;
+    }
+}
+
+impl Way {
+    /// Where `key` belongs in the leaf.
+    #[inline]
+    pub(super) fn rank(&self, keys: Keys<'_>, key: &[u8]) -> usize {
+        self.leaf.node(keys.arena).rank(keys, key).below
     }
 }
 

@@ -144,6 +144,14 @@ impl HashIndex {
         }
     }
 
+    /// Asks the processor to fetch the slot where a search for `hash` begins.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64) {
+        if let (Some(table), _) = self.current() {
+            table.region.prefetch(table.home(tag(hash)) * SLOT_BYTES);
+        }
+    }
+
     /// Publishes `anchor`, which is not in the index.
     #[inline]
     pub(super) fn insert(&self, filling: &mut Filling, hash: u64, anchor: AnchorAt) {

@@ -48,6 +48,8 @@ pub(super) struct Writer(pub(super) Mutex<WriterState>);
 pub(super) struct WriterState {
     pub(super) growth: Growth,
     pub(super) filling: Filling,
+    /// Whether the last insert was of a new key, and so the next probably is.
+    pub(super) expects_new_key: bool,
 }
 
 /// Numbers that the writer changes and anybody reads.
@@ -106,7 +108,8 @@ impl Memtable {
             unreachable!("the arena is larger than an empty tree");
         };
         let hash_index = order.identity().then(|| HashIndex::new(expected_entries));
-        let writer = Writer(Mutex::new(WriterState { growth, filling: Filling::default() }));
+        let writer =
+            Writer(Mutex::new(WriterState { growth, filling: Filling::default(), expects_new_key: true }));
         Self { arena, order, tree, hash_index, counters: Counters::default(), writer }
     }
 

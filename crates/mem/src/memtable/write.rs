@@ -11,6 +11,7 @@
 
 use crate::kind::Kind;
 use crate::memtable::entry::{AnchorAt, ENTRY_OVERHEAD, NewVersion, VersionAt, new_key_bytes, version_bytes};
+use crate::memtable::grow::Way;
 use crate::memtable::state::{Memtable, WriterState};
 use crate::seqno::SeqNo;
 use crate::sync::MutexGuard;
@@ -84,9 +85,18 @@ impl MemtableWriter<'_> {
         assert!(key.len() <= MAX_KEY_BYTES && value.len() <= MAX_VALUE_BYTES, "the key or value is too long");
         let before = self.memtable.arena.free_bytes();
         let version = NewVersion { seqno, kind, value, own_key: None };
+        // A new key needs a slot of the hash index and a leaf, neither of which is in a cache: fetch both at once. An
+        // overwrite does not need the leaf, so this is for whoever writes new keys.
+        let way = self.state.expects_new_key.then(|| {
+            if let Some(index) = &self.memtable.hash_index {
+                index.prefetch(hash);
+            }
+            self.memtable.tree.approach(self.memtable.keys(), &self.state.growth, key)
+        });
         let anchor = self.memtable.find(key, hash);
+        self.state.expects_new_key = anchor.is_none();
         if anchor.is_none() {
-            self.insert_key(key, hash, &version)?;
+            self.insert_key(key, hash, &version, way)?;
         } else {
             self.insert_version(anchor, key, version)?;
         }
@@ -95,9 +105,15 @@ impl MemtableWriter<'_> {
 
     /// The first version of a key.
     #[inline]
-    fn insert_key(&mut self, key: &[u8], hash: u64, version: &NewVersion<'_>) -> Result<(), ArenaFull> {
+    fn insert_key(
+        &mut self,
+        key: &[u8],
+        hash: u64,
+        version: &NewVersion<'_>,
+        way: Option<Way>,
+    ) -> Result<(), ArenaFull> {
         let Memtable { arena, tree, hash_index, counters, .. } = self.memtable;
-        let WriterState { growth, filling } = &mut *self.state;
+        let WriterState { growth, filling, .. } = &mut *self.state;
         let record_bytes = new_key_bytes(key, version);
         let free = arena.free_bytes();
         if record_bytes.saturating_add(growth.bytes_for_one()) > free
@@ -106,10 +122,11 @@ impl MemtableWriter<'_> {
             return Err(ArenaFull);
         }
         let keys = self.memtable.keys();
-        let place = tree.locate(keys, key);
+        let way = way.unwrap_or_else(|| tree.approach(keys, growth, key));
+        let at = way.rank(keys, key);
         let anchor = AnchorAt::create(arena, key, version).ok_or(ArenaFull)?;
         counters.add(version.seqno, version.kind.is_tombstone(), key.len() + version.value.len());
-        tree.insert(keys, growth, key, anchor, &place);
+        tree.insert(keys, growth, key, anchor, (&way, at));
         if let Some(index) = hash_index {
             index.insert(filling, hash, anchor);
         }
