@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// How many keys ahead the records are fetched.
-const AHEAD: usize = 6;
+const AHEAD: usize = 8;
 
 /// A position in a memtable, which it keeps alive. Sees what was inserted before it was positioned, and perhaps more.
 ///
@@ -180,6 +180,7 @@ impl MemtableCursor {
             }
             self.memtable.tree.view(self.memtable.keys(), self.leaf.next, &mut self.leaf);
             self.at = 0;
+            self.leaf.prefetch_forward(&self.memtable.arena, AHEAD);
         }
         let arena = &self.memtable.arena;
         self.leaf.anchor(self.at + AHEAD).prefetch(arena);

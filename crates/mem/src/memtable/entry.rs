@@ -17,7 +17,7 @@
 //! threads only through cells with release and acquire. So whoever has one may read the record: all but the links
 //! is immutable until the arena is dropped.
 
-use crate::arena::region::Cells;
+use crate::arena::region::{Cells, LINE};
 use crate::arena::{Arena, GRANULE, granules};
 use crate::kind::Kind;
 use crate::seqno::SeqNo;
@@ -163,6 +163,7 @@ impl AnchorAt {
     #[inline]
     pub(super) fn prefetch(self, arena: &Arena) {
         arena.region().prefetch(self.byte());
+        arena.region().prefetch(self.byte() + LINE);
     }
 }
 

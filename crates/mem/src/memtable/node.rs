@@ -129,6 +129,16 @@ impl NodeAt {
             arena.region().prefetch(at + line * LINE);
         }
     }
+
+    /// Asks the processor to fetch what a view of the leaf needs.
+    pub(super) fn prefetch_slots(self, arena: &Arena) {
+        let at = self.0 as usize * crate::arena::GRANULE;
+        arena.region().prefetch(at);
+        let slots = at + std::mem::offset_of!(Node, slots);
+        for line in 0..(SLOTS * size_of::<AtomicU32>()).div_ceil(LINE) {
+            arena.region().prefetch(slots + line * LINE);
+        }
+    }
 }
 
 impl<'a> Keys<'a> {

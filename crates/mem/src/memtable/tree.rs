@@ -8,6 +8,7 @@
 //!
 //! Not here: one node ([`crate::memtable::node`]), growth (`grow.rs`).
 
+use crate::arena::Arena;
 use crate::memtable::entry::AnchorAt;
 use crate::memtable::node::{Keys, Node, NodeAt, Rank};
 use crate::sync::{AtomicU32, Ordering, SLOTS, stays_left};
@@ -49,6 +50,14 @@ impl LeafView {
             Some(anchor) if at < self.count => *anchor,
             _ => AnchorAt::NONE,
         }
+    }
+
+    /// Asks for the first records of the view to be fetched, and for the leaf to the right.
+    pub(super) fn prefetch_forward(&self, arena: &Arena, records: usize) {
+        for anchor in self.anchors.iter().take(records.min(self.count)) {
+            anchor.prefetch(arena);
+        }
+        self.next.prefetch_slots(arena);
     }
 
     #[inline]
