@@ -3,7 +3,7 @@
 //! `cargo bench -p esker-format --bench search`
 //!
 //! * `search/...`: one point lookup in a random block. *hot*: the same block again and again; *cold*: blocks picked at random out of
-//!   256 MiB, so that every line comes from memory. `esker` is [`DataBlock::find`]; `restart16` is a block as LevelDB has it:
+//!   128 MiB, so that every line comes from memory. `esker` is [`DataBlock::find`]; `restart16` is a block as LevelDB has it:
 //!   keys delta-coded by shared length, a restart point every 16 entries, binary search over restarts, then a linear walk; `binary`
 //!   is `esker`'s layout with a plain binary search over whole keys.
 //! * keys: *fixed* are 24 bytes (`user` and 20 digits), *var* are 8 to 64 bytes under long shared prefixes, in groups of 40.
@@ -16,6 +16,10 @@
     reason = "a benchmark measures known inputs"
 )]
 
+#[path = "support/cpu_time.rs"]
+mod cpu_time;
+
+use crate::cpu_time::CpuTime;
 use criterion::{Criterion, criterion_group, criterion_main};
 use esker_format::data_block::DataBlock;
 use esker_format::data_block::builder::DataBlockBuilder;
@@ -26,7 +30,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 const VALUE: [u8; 100] = [b'v'; 100];
-const COLD_BYTES: usize = 256 << 20;
+const COLD_BYTES: usize = 128 << 20;
 
 type Key = Vec<u8>;
 
@@ -174,7 +178,7 @@ fn cut(keys: &[Key], block_bytes: usize) -> (Vec<DataBlock>, Vec<Vec<Key>>) {
     (blocks, groups)
 }
 
-fn searches(c: &mut Criterion) {
+fn searches(c: &mut Criterion<CpuTime>) {
     for (name, make) in [("fixed", fixed_keys as fn(u64) -> Vec<Key>), ("var", var_keys)] {
         let keys = make((COLD_BYTES / 130) as u64);
         for kib in [4, 8, 16] {
@@ -194,7 +198,7 @@ fn searches(c: &mut Criterion) {
                 let mut group = c.benchmark_group(format!("search/{name}/{kib}KiB/{place}"));
                 let mut random = fastrand::Rng::with_seed(3);
                 // The probes are drawn beforehand and walked in order: their own misses are prefetched.
-                let probes: Vec<(u32, Key)> = (0..1 << 16)
+                let probes: Vec<(u32, Key)> = (0..1 << 15)
                     .map(|_| {
                         let block = random.usize(..spread);
                         (block as u32, groups[block][random.usize(..groups[block].len())].clone())
@@ -202,7 +206,7 @@ fn searches(c: &mut Criterion) {
                     .collect();
                 let mut next = 0;
                 let mut probe = || {
-                    next = (next + 1) & 0xffff;
+                    next = (next + 1) & 0x7fff;
                     (probes[next].0 as usize, probes[next].1.as_slice())
                 };
                 group.bench_function("esker", |b| {
@@ -241,7 +245,7 @@ fn searches(c: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(150)).measurement_time(Duration::from_millis(400));
+    config = Criterion::default().with_measurement(CpuTime).sample_size(10).warm_up_time(Duration::from_millis(150)).measurement_time(Duration::from_millis(400));
     targets = searches
 }
 criterion_main!(benches);

@@ -103,10 +103,7 @@ impl BloomBuilder {
         let (lines, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<LINE_BYTES>();
         for &hash in &self.hashes {
             if let Some(line) = lines.get_mut(line_of(hash, line_count)) {
-                for_each_bit(hash, probes, |byte, mask| {
-                    set(line, byte, mask);
-                    true
-                });
+                for_each_bit(hash, probes, |byte, mask| set(line, byte, mask));
             }
         }
         out.extend_from_slice(&line_count.to_le_bytes());
@@ -161,7 +158,10 @@ impl Bloom {
     pub fn may_contain(&self, hash: u64) -> bool {
         let (lines, _) = self.payload.as_bytes().as_chunks::<LINE_BYTES>();
         let Some(line) = lines.get(line_of(hash, self.line_count)) else { return true };
-        for_each_bit(hash, self.probes, |byte, mask| is_set(line, byte, mask))
+        // All bits are looked at: the line is one cache miss, and where to stop early could not be predicted.
+        let mut all_set = true;
+        for_each_bit(hash, self.probes, |byte, mask| all_set &= is_set(line, byte, mask));
+        all_set
     }
 
     /// The length of the payload.
@@ -178,9 +178,9 @@ fn line_of(hash: u64, line_count: u32) -> usize {
     usize::try_from(product >> 64).unwrap_or(usize::MAX)
 }
 
-/// Calls `visit` with byte and mask of each bit of `hash`, until it says `false`. Says whether it never did.
+/// Calls `visit` with byte and mask of each bit of `hash`.
 #[inline]
-fn for_each_bit(hash: u64, probes: u8, mut visit: impl FnMut(usize, u8) -> bool) -> bool {
+fn for_each_bit(hash: u64, probes: u8, mut visit: impl FnMut(usize, u8)) {
     let mut word = hash.wrapping_mul(MULTIPLIER);
     let mut rest = word;
     for probe in 0..probes {
@@ -188,15 +188,12 @@ fn for_each_bit(hash: u64, probes: u8, mut visit: impl FnMut(usize, u8) -> bool)
             word = word.wrapping_mul(MULTIPLIER) ^ word >> 32;
             rest = word;
         }
-        let [.., high] = rest.to_le_bytes();
-        let low_bit = u32::from(rest & 1 << 55 != 0);
-        // Nine bits: eight from the top byte and one below it. The byte's low two bits and that one pick the bit.
-        if !visit(usize::from(high >> 2), 1 << (u32::from(high & 3) * 2 + low_bit)) {
-            return false;
-        }
+        // Nine bits: six for the byte, three for the bit.
+        let [.., low, high] = rest.to_le_bytes();
+        let bit = u32::from(high & 3) * 2 + u32::from(low >> 7);
+        visit(usize::from(high >> 2), 1 << bit);
         rest <<= 9;
     }
-    true
 }
 
 #[inline]
