@@ -15,6 +15,7 @@
 //! | 9, 11, 13 | next table, run and blob file id | |
 //! | 15, 17, 19 | comparator, merge operator, prefix extractor | names |
 //! | 21 | feed horizon | nothing at or above it is zeroed or dropped |
+//! | 29 | watermark | below it, versions that newer ones shadow may be gone |
 //! | 23, 25, 27 | reserved | added and removed blob files, and their live bytes |
 //!
 //! An added table:
@@ -27,6 +28,7 @@
 //! | 13 | largest key is exclusive | present as 1 where it is the end of a range tombstone and no entry |
 //! | 15, 17 | lowest, highest seqno | before a global seqno is applied |
 //! | 19 | global seqno | that all entries of an ingested file have instead of their own |
+//! | 21 | out of order | present as 1 where it may hold a version that is older than one in an older run or a deeper level |
 //! | 2, 4, 6 | entries, point tombstones, range tombstones | |
 //! | 8 | checksum of the file | |
 //! | 10 | created | milliseconds since 1970 |
@@ -89,6 +91,8 @@ pub struct VersionEdit {
     pub prefix_extractor: Option<String>,
     /// Nothing at or above it is zeroed or dropped.
     pub feed_horizon: Option<SeqNo>,
+    /// Below it, versions that newer ones shadow may be gone: no reader may ask for a point in time there.
+    pub watermark: Option<SeqNo>,
 }
 
 /// A table that leaves the version.
@@ -125,6 +129,9 @@ pub struct AddedTable {
     pub highest_seqno: SeqNo,
     /// The seqno that all entries of an ingested file have instead of their own.
     pub global_seqno: Option<SeqNo>,
+    /// Whether it may hold a version of some key that is older than one in an older run or a deeper level: where seqnos crossed
+    /// between memtables.
+    pub out_of_order: bool,
     /// Point entries.
     pub entries: u64,
     /// Deletes and single deletes among them.
@@ -162,6 +169,7 @@ impl VersionEdit {
         put_optional_name(out, 17, self.merge_operator.as_deref());
         put_optional_name(out, 19, self.prefix_extractor.as_deref());
         put_optional_u64(out, 21, self.feed_horizon);
+        put_optional_u64(out, 29, self.watermark);
     }
 
     /// Reads a record.
@@ -187,6 +195,7 @@ impl VersionEdit {
                 17 => set_once(&mut edit.merge_operator, &field, field.name()?)?,
                 19 => set_once(&mut edit.prefix_extractor, &field, field.name()?)?,
                 21 => set_once(&mut edit.feed_horizon, &field, seqno(&field)?)?,
+                29 => set_once(&mut edit.watermark, &field, seqno(&field)?)?,
                 _ => field.skip_unknown()?,
             }
         }
@@ -206,6 +215,7 @@ impl AddedTable {
         put_u64(out, 15, self.lowest_seqno);
         put_u64(out, 17, self.highest_seqno);
         put_optional_u64(out, 19, self.global_seqno);
+        put_optional_u64(out, 21, self.out_of_order.then_some(1));
         let counts = [(2, self.entries), (4, self.point_tombstones), (6, self.range_tombstones)];
         for (tag, count) in counts {
             put_optional_u64(out, tag, Some(count).filter(|&count| count > 0));
@@ -217,7 +227,7 @@ impl AddedTable {
     fn decode(record: &[u8]) -> Result<Self, DecodeError> {
         let (mut table, mut level, mut run, mut file_bytes) = (None, None, None, None);
         let (mut smallest, mut largest, mut exclusive) = (None, None, None);
-        let (mut lowest, mut highest, mut global_seqno) = (None, None, None);
+        let (mut lowest, mut highest, mut global_seqno, mut out_of_order) = (None, None, None, None);
         let (mut entries, mut point_tombstones, mut range_tombstones) = (None, None, None);
         let (mut file_checksum, mut created) = (None, None);
         let mut fields = Fields::new(TABLE_STRUCTURE, record);
@@ -233,6 +243,7 @@ impl AddedTable {
                 15 => set_once(&mut lowest, &field, seqno(&field)?)?,
                 17 => set_once(&mut highest, &field, seqno(&field)?)?,
                 19 => set_once(&mut global_seqno, &field, seqno(&field)?)?,
+                21 => set_once(&mut out_of_order, &field, flag(&field)?)?,
                 2 => set_once(&mut entries, &field, field.u64()?)?,
                 4 => set_once(&mut point_tombstones, &field, field.u64()?)?,
                 6 => set_once(&mut range_tombstones, &field, field.u64()?)?,
@@ -252,6 +263,7 @@ impl AddedTable {
             lowest_seqno: required(TABLE_STRUCTURE, "lowest seqno", lowest)?,
             highest_seqno: required(TABLE_STRUCTURE, "highest seqno", highest)?,
             global_seqno,
+            out_of_order: out_of_order.is_some(),
             entries: entries.unwrap_or_default(),
             point_tombstones: point_tombstones.unwrap_or_default(),
             range_tombstones: range_tombstones.unwrap_or_default(),

@@ -50,6 +50,7 @@ fn random_edit(random: &mut fastrand::Rng) -> VersionEdit {
             smallest_key: Slice::new(&vec![7; usize::from(number().to_le_bytes()[0])]),
             largest_key: Slice::new(&number().to_be_bytes()),
             largest_key_is_exclusive: number() % 2 == 0,
+            out_of_order: number() % 2 == 0,
             lowest_seqno: number() >> 1,
             highest_seqno: number() >> 1,
             global_seqno: (number() % 2 == 0).then(|| number() >> 1),
@@ -72,6 +73,7 @@ fn random_edit(random: &mut fastrand::Rng) -> VersionEdit {
         merge_operator: (number() % 2 == 0).then(|| format!("operator {}", number())),
         prefix_extractor: (number() % 2 == 0).then(String::new),
         feed_horizon: (number() % 2 == 0).then(|| number() >> 1),
+        watermark: (number() % 2 == 0).then(|| number() >> 1),
     }
 }
 
