@@ -1,0 +1,245 @@
+//! The merging cursor: several ordered sources as one.
+//!
+//! The child that stands on the least entry wins; the second least is remembered as its *rival*. Moving on compares
+//! the winner only with the rival, so a run of entries from one source costs one comparison each. When the
+//! rival takes over, all children are looked at once. With the few sources of a settled tree (at most
+//! three runs and the memtables) that is cheaper than keeping a heap or a tree of losers in order.
+//!
+//! Comparisons look at heads first, and at whole keys only where the heads are equal (byte order only).
+//! Entries with the same key and sequence number come from the newer source first: children are given newest first.
+//!
+//! Changing direction repositions every child but the current one; each direction costs nothing else.
+
+use std::cmp::Ordering;
+
+use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
+use esker_mem::seqno::SeqNo;
+use esker_mem::slice::Slice;
+
+use crate::cursor::Cursor;
+use crate::error::Result;
+
+struct Child<C> {
+    cursor: C,
+    head: u64,
+    live: bool,
+}
+
+impl<C: Cursor> Child<C> {
+    #[inline]
+    fn refresh(&mut self) {
+        self.live = self.cursor.valid();
+        if self.live {
+            self.head = self.cursor.head();
+        }
+    }
+}
+
+const NONE: usize = usize::MAX;
+
+/// Several cursors as one, in internal order.
+pub(crate) struct MergeCursor<C> {
+    children: Vec<Child<C>>,
+    order: KeyOrder,
+    heads_order: bool,
+    winner: usize,
+    rival: usize,
+    forward: bool,
+}
+
+#[allow(
+    clippy::indexing_slicing,
+    reason = "winner and rival are NONE or indexes of children, set by `elect` alone"
+)]
+impl<C: Cursor> MergeCursor<C> {
+    /// Merges `cursors`, given newest source first. The result stands on no entry yet.
+    pub(crate) fn new(cursors: Vec<C>, order: KeyOrder) -> Self {
+        let children = cursors.into_iter().map(|cursor| Child { cursor, head: 0, live: false }).collect();
+        let heads_order = order.is_bytes();
+        Self { children, order, heads_order, winner: NONE, rival: NONE, forward: true }
+    }
+
+    /// Whether child `a` comes before child `b` in the current direction.
+    #[inline]
+    fn before(&self, a: usize, b: usize) -> bool {
+        let (x, y) = (&self.children[a], &self.children[b]);
+        if self.heads_order && x.head != y.head {
+            return (x.head < y.head) == self.forward;
+        }
+        let by_key = self.order.compare(x.cursor.key(), y.cursor.key());
+        let ordering = by_key.then_with(|| y.cursor.seqno().cmp(&x.cursor.seqno())).then(a.cmp(&b));
+        (ordering == Ordering::Less) == self.forward
+    }
+
+    /// Finds the winner and its rival among all children.
+    fn elect(&mut self) {
+        let (mut winner, mut rival) = (NONE, NONE);
+        for i in 0..self.children.len() {
+            if !self.children[i].live {
+                continue;
+            }
+            if winner == NONE || self.before(i, winner) {
+                rival = winner;
+                winner = i;
+            } else if rival == NONE || self.before(i, rival) {
+                rival = i;
+            }
+        }
+        self.winner = winner;
+        self.rival = rival;
+    }
+
+    /// Positions every child by `seek`, then elects. On an error the cursor stands on no entry.
+    fn position(&mut self, forward: bool, mut seek: impl FnMut(&mut C) -> Result<()>) -> Result<()> {
+        self.forward = forward;
+        self.winner = NONE;
+        self.rival = NONE;
+        for child in &mut self.children {
+            seek(&mut child.cursor)?;
+            child.refresh();
+        }
+        self.elect();
+        Ok(())
+    }
+
+    /// After the winner moved: keeps it if it still comes before its rival.
+    #[inline]
+    fn settle(&mut self, moved: Result<()>) -> Result<()> {
+        let winner = self.winner;
+        if moved.is_err() {
+            self.winner = NONE;
+            return moved;
+        }
+        self.children[winner].refresh();
+        if self.rival == NONE {
+            if !self.children[winner].live {
+                self.winner = NONE;
+            }
+        } else if !self.children[winner].live || !self.before(winner, self.rival) {
+            self.elect();
+        }
+        Ok(())
+    }
+
+    /// Turns round and moves by one: every other child goes to its nearest entry on the far side of the winner's.
+    #[cold]
+    fn turn(&mut self, forward: bool) -> Result<()> {
+        let winner = std::mem::replace(&mut self.winner, NONE);
+        let key = self.children[winner].cursor.key().to_vec();
+        let seqno = self.children[winner].cursor.seqno();
+        self.forward = forward;
+        for i in 0..self.children.len() {
+            if i == winner {
+                let cursor = &mut self.children[i].cursor;
+                if forward { cursor.next()? } else { cursor.prev()? }
+            } else {
+                self.cross(i, &key, seqno, winner)?;
+            }
+            self.children[i].refresh();
+        }
+        self.elect();
+        Ok(())
+    }
+
+    /// Takes child `i` past `(key, seqno)` of child `winner`, in the current direction.
+    fn cross(&mut self, i: usize, key: &[u8], seqno: SeqNo, winner: usize) -> Result<()> {
+        let cursor = &mut self.children[i].cursor;
+        cursor.seek(key)?;
+        while cursor.valid() {
+            let by_key = self.order.compare(cursor.key(), key);
+            // The same key and seqno in two children order by child, as in `before`.
+            if by_key.then_with(|| seqno.cmp(&cursor.seqno())).then(i.cmp(&winner)) != Ordering::Less {
+                break;
+            }
+            cursor.next()?;
+        }
+        match (self.forward, cursor.valid()) {
+            (true, _) => Ok(()),
+            (false, true) => cursor.prev(),
+            (false, false) => cursor.seek_to_last(),
+        }
+    }
+
+    #[inline]
+    fn winner(&self) -> &C {
+        &self.children[self.winner].cursor
+    }
+}
+
+#[allow(clippy::indexing_slicing, reason = "a valid cursor has a winner, which is an index of children")]
+impl<C: Cursor> Cursor for MergeCursor<C> {
+    #[inline]
+    fn valid(&self) -> bool {
+        self.winner != NONE
+    }
+
+    fn seek_to_first(&mut self) -> Result<()> {
+        self.position(true, C::seek_to_first)
+    }
+
+    fn seek_to_last(&mut self) -> Result<()> {
+        self.position(false, C::seek_to_last)
+    }
+
+    fn seek(&mut self, key: &[u8]) -> Result<()> {
+        self.position(true, |cursor| cursor.seek(key))
+    }
+
+    fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        self.position(false, |cursor| cursor.seek_for_prev(key))
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<()> {
+        debug_assert!(self.valid(), "next on a cursor that stands on no entry");
+        if !self.forward {
+            return self.turn(true);
+        }
+        let moved = self.children[self.winner].cursor.next();
+        self.settle(moved)
+    }
+
+    #[inline]
+    fn prev(&mut self) -> Result<()> {
+        debug_assert!(self.valid(), "prev on a cursor that stands on no entry");
+        if self.forward {
+            return self.turn(false);
+        }
+        let moved = self.children[self.winner].cursor.prev();
+        self.settle(moved)
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        self.winner().key()
+    }
+
+    #[inline]
+    fn head(&self) -> u64 {
+        self.children[self.winner].head
+    }
+
+    #[inline]
+    fn seqno(&self) -> SeqNo {
+        self.winner().seqno()
+    }
+
+    #[inline]
+    fn kind(&self) -> Kind {
+        self.winner().kind()
+    }
+
+    #[inline]
+    fn value(&self) -> &[u8] {
+        self.winner().value()
+    }
+
+    #[inline]
+    fn value_slice(&self) -> Slice {
+        self.winner().value_slice()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! A cursor over a vector, for tests of the cursors that stand on others.
+
+use esker_mem::comparator::KeyOrder;
+use esker_mem::head::head;
+use esker_mem::kind::Kind;
+use esker_mem::seqno::SeqNo;
+use esker_mem::slice::Slice;
+
+use crate::cursor::Cursor;
+use crate::error::{Error, Result};
+
+/// An entry: key, seqno, kind; its value is its seqno in decimal.
+pub(crate) type TestEntry = (Vec<u8>, SeqNo, Kind);
+
+/// Sorted entries in memory; fails on the `fails_in`-th move from now.
+pub(crate) struct VecCursor {
+    entries: Vec<TestEntry>,
+    values: Vec<String>,
+    at: Option<usize>,
+    order: KeyOrder,
+    pub(crate) fails_in: Option<usize>,
+}
+
+/// Sorts into internal order.
+pub(crate) fn sort(entries: &mut [TestEntry], order: &KeyOrder) {
+    entries.sort_by(|a, b| order.compare(&a.0, &b.0).then(b.1.cmp(&a.1)));
+}
+
+impl VecCursor {
+    pub(crate) fn new(mut entries: Vec<TestEntry>, order: &KeyOrder) -> Self {
+        sort(&mut entries, order);
+        let values = entries.iter().map(|entry| entry.1.to_string()).collect();
+        Self { entries, values, at: None, order: order.clone(), fails_in: None }
+    }
+
+    fn go(&mut self, at: Option<usize>) -> Result<()> {
+        if let Some(left) = &mut self.fails_in {
+            if *left == 0 {
+                self.at = None;
+                return Err(Error::Cancelled);
+            }
+            *left -= 1;
+        }
+        self.at = at.filter(|&at| at < self.entries.len());
+        Ok(())
+    }
+
+    fn entry(&self) -> &TestEntry {
+        &self.entries[self.at.expect("valid")]
+    }
+}
+
+impl Cursor for VecCursor {
+    fn valid(&self) -> bool {
+        self.at.is_some()
+    }
+
+    fn seek_to_first(&mut self) -> Result<()> {
+        self.go(Some(0))
+    }
+
+    fn seek_to_last(&mut self) -> Result<()> {
+        self.go(self.entries.len().checked_sub(1))
+    }
+
+    fn seek(&mut self, key: &[u8]) -> Result<()> {
+        self.go(Some(self.entries.partition_point(|e| self.order.compare(&e.0, key).is_lt())))
+    }
+
+    fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        self.go(self.entries.partition_point(|e| self.order.compare(&e.0, key).is_le()).checked_sub(1))
+    }
+
+    fn next(&mut self) -> Result<()> {
+        self.go(self.at.map(|at| at + 1))
+    }
+
+    fn prev(&mut self) -> Result<()> {
+        self.go(self.at.and_then(|at| at.checked_sub(1)))
+    }
+
+    fn key(&self) -> &[u8] {
+        &self.entry().0
+    }
+
+    fn head(&self) -> u64 {
+        head(self.key())
+    }
+
+    fn seqno(&self) -> SeqNo {
+        self.entry().1
+    }
+
+    fn kind(&self) -> Kind {
+        self.entry().2
+    }
+
+    fn value(&self) -> &[u8] {
+        self.values[self.at.expect("valid")].as_bytes()
+    }
+
+    fn value_slice(&self) -> Slice {
+        Slice::new(self.value())
+    }
+}

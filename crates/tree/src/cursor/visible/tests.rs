@@ -1,0 +1,84 @@
+//! The visible cursor against a map: INV-READ-1.
+
+use std::collections::BTreeMap;
+
+use esker_env::random::{Random, SeededRandom};
+use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
+use esker_mem::seqno::SeqNo;
+
+use super::VisibleCursor;
+use crate::cursor::test_source::{TestEntry, VecCursor};
+
+fn random_entries(random: &SeededRandom) -> Vec<TestEntry> {
+    (0..random.next_u64() % 40)
+        .map(|seqno| {
+            let key = format!("key{}", random.next_u64() % 9).into_bytes();
+            let kind = match random.next_u64() % 4 {
+                0 => Kind::Delete,
+                1 => Kind::SingleDelete,
+                _ => Kind::Put,
+            };
+            (key, seqno, kind)
+        })
+        .collect()
+}
+
+/// What a reader at `bound` sees.
+fn live(entries: &[TestEntry], bound: SeqNo) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut newest: BTreeMap<&[u8], &TestEntry> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.1 < bound) {
+        let held = newest.entry(&entry.0).or_insert(entry);
+        if entry.1 > held.1 {
+            *held = entry;
+        }
+    }
+    let puts = newest.into_values().filter(|entry| entry.2 == Kind::Put);
+    puts.map(|entry| (entry.0.clone(), entry.1.to_string().into_bytes())).collect()
+}
+
+#[test]
+fn shows_the_newest_visible_version_of_each_live_key_in_any_direction() {
+    for seed in 0..400 {
+        let random = SeededRandom::new(seed);
+        let entries = random_entries(&random);
+        let bound = random.next_u64() % 45;
+        let expected = live(&entries, bound);
+        let source = VecCursor::new(entries, &KeyOrder::Bytes);
+        let mut cursor = VisibleCursor::new(source, KeyOrder::Bytes, bound);
+        let mut at: Option<usize> = None;
+        for _ in 0..60 {
+            let key = format!("key{}", random.next_u64() % 11).into_bytes();
+            match (random.next_u64() % 8, at) {
+                (0, _) => {
+                    cursor.seek_to_first().unwrap();
+                    at = Some(0);
+                }
+                (1, _) => {
+                    cursor.seek_to_last().unwrap();
+                    at = expected.len().checked_sub(1);
+                }
+                (2, _) => {
+                    cursor.seek(&key).unwrap();
+                    at = Some(expected.partition_point(|e| e.0 < key));
+                }
+                (3, _) => {
+                    cursor.seek_for_prev(&key).unwrap();
+                    at = expected.partition_point(|e| e.0 <= key).checked_sub(1);
+                }
+                (4 | 5, Some(i)) => {
+                    cursor.next().unwrap();
+                    at = Some(i + 1);
+                }
+                (6 | 7, Some(i)) => {
+                    cursor.prev().unwrap();
+                    at = i.checked_sub(1);
+                }
+                _ => continue,
+            }
+            at = at.filter(|&i| i < expected.len());
+            let shown = cursor.valid().then(|| (cursor.key().to_vec(), cursor.value_slice().to_vec()));
+            assert_eq!(shown, at.map(|i| expected[i].clone()), "seed {seed}, bound {bound}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What can go wrong in a tree, and what the caller can do about it.
+//!
+//! [`Error`] is precise: it names the file and the operation. [`Error::kind`] is for the code that has to
+//! react: it says whether the call was wrong, the disk is full, the data is damaged, and so on.
+//!
+//! Errors are cheap to clone, so that a background failure can be reported to every later caller.
+//!
+//! Not here: damage inside one structure ([`esker_format::error::DecodeError`]).
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use esker_format::error::DecodeError;
+use esker_mem::seqno::SeqNo;
+
+/// The result of an operation on a tree.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation on a tree failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused an operation on a file.
+    Io {
+        /// What was being done, as a verb: "read", "write", "sync", ...
+        operation: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: Arc<io::Error>,
+    },
+    /// A file does not hold what its format promises.
+    Corrupt {
+        /// The damaged file.
+        path: PathBuf,
+        /// The structure, the offset and the problem.
+        source: DecodeError,
+    },
+    /// A file that the manifest names is not there.
+    MissingFile {
+        /// The file that should exist.
+        path: PathBuf,
+    },
+    /// The directory holds files, but no tree.
+    NotATree {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Another process, or another handle of this process, has the tree open.
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A key is longer than 65,535 bytes.
+    KeyTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// A value is longer than 4,294,967,295 bytes, or too large for a memtable.
+    ValueTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// A write carried a sequence number at or above [`esker_mem::seqno::MAX_SEQNO`].
+    SeqnoTooHigh {
+        /// The sequence number.
+        seqno: SeqNo,
+    },
+    /// A write carried a sequence number below the watermark: history there may already be collected.
+    SeqnoTooOld {
+        /// The sequence number of the write.
+        seqno: SeqNo,
+        /// The watermark of the tree.
+        watermark: SeqNo,
+    },
+    /// A read asked for a point in time whose versions may already be collected.
+    SnapshotTooOld {
+        /// The bound of the read.
+        bound: SeqNo,
+        /// The watermark of the tree.
+        watermark: SeqNo,
+    },
+    /// The tree was written under another comparator.
+    WrongComparator {
+        /// The name stored with the tree.
+        stored: String,
+        /// The name of the comparator that the caller gave.
+        given: String,
+    },
+    /// The file holds an entry that this version of the crate cannot interpret.
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What is not supported.
+        what: &'static str,
+    },
+    /// The operation was cancelled, for example because the tree is being closed.
+    Cancelled,
+}
+
+/// What the caller can do about an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The call was wrong: change the arguments.
+    InvalidInput,
+    /// Someone else has the tree open: close it there, or try again later.
+    Locked,
+    /// The disk is full: make space and try again. Nothing acknowledged was lost.
+    NoSpace,
+    /// The operating system failed: look at the source.
+    Io,
+    /// Data on disk is damaged: restore it, or repair the tree.
+    Corruption,
+    /// Written by a later version or with a feature that this build lacks.
+    Unsupported,
+    /// The point in time is gone: take a newer one.
+    Outdated,
+    /// The operation was stopped on request.
+    Cancelled,
+}
+
+impl Error {
+    /// An [`Error::Io`] for `operation` on `path`.
+    pub fn io(operation: &'static str, path: &Path, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::NotFound && operation == "open" {
+            return Self::MissingFile { path: path.to_path_buf() };
+        }
+        Self::Io { operation, path: path.to_path_buf(), source: Arc::new(source) }
+    }
+
+    /// An [`Error::Corrupt`] in `path`.
+    #[must_use]
+    pub fn corrupt(path: &Path, source: DecodeError) -> Self {
+        Self::Corrupt { path: path.to_path_buf(), source }
+    }
+
+    /// What the caller can do about it.
+    ///
+    /// ```
+    /// use esker_tree::{Error, ErrorKind};
+    /// assert_eq!(Error::KeyTooLong { len: 70_000 }.kind(), ErrorKind::InvalidInput);
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
+                _ => ErrorKind::Io,
+            },
+            Self::Corrupt { source, .. } if source.is_unsupported() => ErrorKind::Unsupported,
+            Self::Corrupt { .. } | Self::MissingFile { .. } => ErrorKind::Corruption,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Locked { .. } => ErrorKind::Locked,
+            Self::SeqnoTooOld { .. } | Self::SnapshotTooOld { .. } => ErrorKind::Outdated,
+            Self::Cancelled => ErrorKind::Cancelled,
+            Self::NotATree { .. }
+            | Self::KeyTooLong { .. }
+            | Self::ValueTooLong { .. }
+            | Self::SeqnoTooHigh { .. }
+            | Self::WrongComparator { .. } => ErrorKind::InvalidInput,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { operation, path, source } => {
+                write!(f, "cannot {operation} {}: {source}", path.display())
+            }
+            Self::Corrupt { path, source } => write!(f, "{} is damaged: {source}", path.display()),
+            Self::MissingFile { path } => write!(f, "{} is missing", path.display()),
+            Self::NotATree { path } => {
+                write!(f, "{} is not empty and holds no tree", path.display())
+            }
+            Self::Locked { path } => write!(f, "{} is held by another opener", path.display()),
+            Self::KeyTooLong { len } => write!(f, "a key of {len} bytes is over the limit of 65,535"),
+            Self::ValueTooLong { len } => {
+                write!(f, "a value of {len} bytes is over the limit of a value or of memory")
+            }
+            Self::SeqnoTooHigh { seqno } => write!(f, "sequence number {seqno} is over the maximum"),
+            Self::SeqnoTooOld { seqno, watermark } => {
+                write!(f, "a write at {seqno} is below the watermark {watermark}")
+            }
+            Self::SnapshotTooOld { bound, watermark } => {
+                write!(f, "a read at {bound} is below the watermark {watermark}")
+            }
+            Self::WrongComparator { stored, given } => {
+                write!(f, "the tree is ordered by comparator {stored:?}, not {given:?}")
+            }
+            Self::Unsupported { path, what } => {
+                write!(f, "{} uses {what}, which this build cannot read", path.display())
+            }
+            Self::Cancelled => f.write_str("cancelled"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(&**source),
+            Self::Corrupt { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Counters of what a tree has done since it was opened.
+//!
+//! Every counter is a relaxed atomic that only grows; a reader may see one counter ahead of another. Counters on
+//! the read path are only touched when something costly happened (a block came from the file system), so that
+//! a cached read shares no written cache line with other threads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The count so far.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a tree has done since it was opened.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Blocks read from the file system (cache misses included, compaction excluded).
+    pub blocks_read: Counter,
+    /// Bytes of those blocks as stored.
+    pub block_bytes_read: Counter,
+    /// Memtables flushed.
+    pub flushes: Counter,
+    /// Bytes of the tables that flushes wrote.
+    pub flush_bytes_written: Counter,
+    /// Compactions that rewrote data.
+    pub compactions: Counter,
+    /// Compactions that only moved tables to another level.
+    pub moves: Counter,
+    /// Bytes of tables that compactions read.
+    pub compaction_bytes_read: Counter,
+    /// Bytes of tables that compactions wrote.
+    pub compaction_bytes_written: Counter,
+    /// Entries that flushes and compactions dropped.
+    pub entries_dropped: Counter,
+    /// Memtables sealed.
+    pub memtables_sealed: Counter,
+}

@@ -1,0 +1,6 @@
+//! A table: one immutable file of sorted entries. Written once ([`writer`]), looked up ([`reader`]) and walked
+//! ([`cursor`]) any number of times. The file's layout is [`esker_format::table`].
+
+pub(crate) mod cursor;
+pub(crate) mod reader;
+pub(crate) mod writer;

@@ -1,0 +1,276 @@
+//! A table opened for reading: point lookups and blocks for cursors.
+//!
+//! Opening reads the tail of the file once: footer, properties, index and filter. Index and filter stay resident with
+//! the table and count against the cache's capacity. A lookup then costs a filter probe, a search in the resident
+//! index, a block from the cache or the file, and a search in the block.
+//!
+//! Every block is verified when it is read from the file, never after it is cached.
+//!
+//! A table that no version names any more is *obsolete*: its file is deleted when its last reader lets go
+//! (INV-TREE-3).
+//!
+//! Not here: walking ([`super::cursor`]), writing ([`super::writer`]).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use esker_env::fs::SharedFs;
+use esker_format::block::{BlockHandle, BlockType, decode_block};
+use esker_format::data_block::DataBlock;
+use esker_format::error::DecodeError;
+use esker_format::filter::Filter;
+use esker_format::ids::TableId;
+use esker_format::index_block::Index;
+use esker_format::manifest::AddedTable;
+use esker_format::properties::Properties;
+use esker_format::table::{FOOTER_BYTES, Footer};
+use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
+use esker_mem::seqno::SeqNo;
+use esker_mem::slice::Slice;
+
+use crate::cache::{Cache, DescriptorTable, FileKey, Resident};
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+
+/// What all tables of a tree share.
+#[derive(Clone)]
+pub(crate) struct TableSource {
+    pub(crate) fs: SharedFs,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) descriptors: Arc<DescriptorTable>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) order: KeyOrder,
+}
+
+/// What a lookup found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) seqno: SeqNo,
+    pub(crate) kind: Kind,
+    pub(crate) value: Slice,
+}
+
+/// One table file.
+pub(crate) struct Table {
+    source: TableSource,
+    path: PathBuf,
+    file: FileKey,
+    meta: AddedTable,
+    index: Index,
+    filter: Option<Filter>,
+    properties: Properties,
+    _resident: Resident,
+    obsolete: AtomicBool,
+}
+
+impl Table {
+    /// Opens the table at `path`, which the manifest describes as `meta`.
+    pub(crate) fn open(source: TableSource, path: PathBuf, meta: AddedTable) -> Result<Self> {
+        let file = FileKey::next();
+        let handle =
+            source.descriptors.open(file, &*source.fs, &path).map_err(|e| Error::io("open", &path, e))?;
+        let len = handle.len().map_err(|e| Error::io("read", &path, e))?;
+        let corrupt = |e: DecodeError| Error::corrupt(&path, e);
+        if len != meta.file_bytes {
+            return Err(corrupt(DecodeError::invalid(
+                "table",
+                len,
+                "the file is as long as the manifest says",
+            )));
+        }
+        let footer_at = len.saturating_sub(FOOTER_BYTES as u64);
+        let footer = read(&source, &path, file, footer_at, len - footer_at)?;
+        let footer = Footer::decode(&footer, len).map_err(corrupt)?;
+        let block = |ty: BlockType, at: BlockHandle| {
+            let stored = read(&source, &path, file, at.offset, at.len)?;
+            decode_block(ty, stored, at.offset).map_err(corrupt)
+        };
+        let properties =
+            Properties::decode(&block(BlockType::Properties, footer.properties)?).map_err(corrupt)?;
+        check_readable(&source, &path, &footer, &properties)?;
+        if meta.global_seqno.is_some() {
+            return Err(Error::Unsupported { path, what: "a global sequence number" });
+        }
+        let no_index = || corrupt(DecodeError::invalid("footer", footer_at, "a table has an index"));
+        let index = block(BlockType::Index, footer.index.ok_or_else(no_index)?)?;
+        let index = Index::decode(index).map_err(corrupt)?;
+        let filter = match footer.filter {
+            Some(at) => Some(Filter::decode(block(BlockType::Filter, at)?).map_err(corrupt)?),
+            None => None,
+        };
+        for i in 0..index.len() {
+            if !index.entry(i).handle.fits(len) {
+                return Err(corrupt(DecodeError::invalid("index block", i as u64, "blocks lie in the file")));
+            }
+        }
+        let resident_bytes = index.memory_bytes() + filter.as_ref().map_or(0, Filter::memory_bytes);
+        let resident = source.cache.hold_resident(resident_bytes as u64);
+        let obsolete = AtomicBool::new(false);
+        Ok(Self { source, path, file, meta, index, filter, properties, _resident: resident, obsolete })
+    }
+
+    pub(crate) fn id(&self) -> TableId {
+        self.meta.table
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the manifest says of it.
+    pub(crate) fn meta(&self) -> &AddedTable {
+        &self.meta
+    }
+
+    pub(crate) fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    /// The smallest user key.
+    #[inline]
+    pub(crate) fn smallest(&self) -> &[u8] {
+        &self.meta.smallest_key
+    }
+
+    /// The largest user key.
+    #[inline]
+    pub(crate) fn largest(&self) -> &[u8] {
+        &self.meta.largest_key
+    }
+
+    #[inline]
+    pub(crate) fn highest_seqno(&self) -> SeqNo {
+        self.meta.highest_seqno
+    }
+
+    #[inline]
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The number of data blocks.
+    #[inline]
+    pub(crate) fn block_count(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Bytes of memory that the filter takes.
+    pub(crate) fn filter_bytes(&self) -> usize {
+        self.filter.as_ref().map_or(0, Filter::memory_bytes)
+    }
+
+    /// Bytes of memory that the index takes.
+    pub(crate) fn index_bytes(&self) -> usize {
+        self.index.memory_bytes()
+    }
+
+    /// Whether the table may hold a key of this hash: always so without a filter.
+    #[inline]
+    pub(crate) fn may_contain(&self, hash: u64) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.may_contain(hash))
+    }
+
+    /// The newest version of `key` below `bound`. `hash` is the key's hash.
+    #[inline]
+    pub(crate) fn get(&self, key: &[u8], hash: u64, bound: SeqNo) -> Result<Option<Found>> {
+        if !self.may_contain(hash) {
+            return Ok(None);
+        }
+        let order = &self.source.order;
+        let Some(mut at) = self.index.seek(key, order) else { return Ok(None) };
+        loop {
+            let block = self.block(at)?;
+            if let Some(i) = block.find(key, bound, order) {
+                let value = block.value_slice(i);
+                return Ok(Some(Found { seqno: block.seqno(i), kind: block.kind(i), value }));
+            }
+            // Versions of one key may fill more than one block.
+            at += 1;
+            if at == self.index.len() || !ends_with(&block, key, order) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The `at`-th data block, from the cache or through it.
+    #[inline]
+    pub(crate) fn block(&self, at: usize) -> Result<DataBlock> {
+        let handle = self.index.entry(at).handle;
+        if let Some(block) = self.source.cache.get(self.file, handle.offset) {
+            return Ok(block);
+        }
+        let block = self.read_block(handle)?;
+        self.source.metrics.blocks_read.add(1);
+        self.source.metrics.block_bytes_read.add(handle.len);
+        self.source.cache.insert(self.file, handle.offset, block.clone());
+        Ok(block)
+    }
+
+    /// The `at`-th data block, past the cache.
+    pub(crate) fn block_uncached(&self, at: usize) -> Result<DataBlock> {
+        self.read_block(self.index.entry(at).handle)
+    }
+
+    #[cold]
+    fn read_block(&self, handle: BlockHandle) -> Result<DataBlock> {
+        let stored = read(&self.source, &self.path, self.file, handle.offset, handle.len)?;
+        let payload = decode_block(BlockType::Data, stored, handle.offset);
+        payload.and_then(DataBlock::decode).map_err(|e| Error::corrupt(&self.path, e.shifted(0)))
+    }
+
+    /// Marks the table as named by no version: its file goes with its last reader.
+    pub(crate) fn set_obsolete(&self) {
+        self.obsolete.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.source.descriptors.close(self.file);
+        if self.obsolete.load(Ordering::Acquire) {
+            // A file that cannot be deleted now is an orphan, and the next open deletes it.
+            let _ = self.source.fs.remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether the last key of `block` is `key`.
+#[cold]
+fn ends_with(block: &DataBlock, key: &[u8], order: &KeyOrder) -> bool {
+    let mut last = Vec::new();
+    block.key_into(block.len() - 1, &mut last);
+    order.same_key(&last, key)
+}
+
+/// Reads `len` bytes at `offset`, which the caller has checked against the file's length.
+fn read(source: &TableSource, path: &Path, file: FileKey, offset: u64, len: u64) -> Result<Vec<u8>> {
+    let handle = source.descriptors.open(file, &*source.fs, path).map_err(|e| Error::io("open", path, e))?;
+    let len =
+        usize::try_from(len).map_err(|_| Error::Unsupported { path: path.into(), what: "huge blocks" })?;
+    let mut bytes = vec![0; len];
+    handle.read_exact_at(&mut bytes, offset).map_err(|e| Error::io("read", path, e))?;
+    Ok(bytes)
+}
+
+/// Refuses what this build would misread.
+fn check_readable(source: &TableSource, path: &Path, footer: &Footer, properties: &Properties) -> Result<()> {
+    let unsupported = |what| Err(Error::Unsupported { path: path.to_path_buf(), what });
+    if properties.comparator != source.order.name() {
+        return Err(Error::WrongComparator {
+            stored: properties.comparator.clone(),
+            given: source.order.name().to_owned(),
+        });
+    }
+    if footer.range_tombstones.is_some() {
+        return unsupported("range tombstones");
+    }
+    if properties.merges > 0 {
+        return unsupported("merge operands");
+    }
+    if properties.blob_pointers > 0 {
+        return unsupported("separated values");
+    }
+    Ok(())
+}

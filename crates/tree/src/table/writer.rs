@@ -1,0 +1,254 @@
+//! Writes one table file: entries in internal order go in, a finished and synced file comes out.
+//!
+//! Data blocks are closed at the block size and gathered in a buffer that is written about a megabyte at a time. A
+//! block's index entry waits for the next key, so that the separator between the two can be as short as possible.
+//! Hashes for the filter are gathered once per user key; the filter is built at the end, when their number is known.
+//!
+//! The file is written under its final name: a table becomes part of a tree by the manifest alone, and one that no
+//! manifest names is an orphan that the next open deletes (INV-FLUSH-2).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use esker_env::fs::{FsFile, OpenOptions, SharedFs};
+use esker_format::block::{BlockHandle, BlockType, encode_block, seal_block};
+use esker_format::checksum::key_hash;
+use esker_format::codec::Codec;
+use esker_format::data_block::builder::DataBlockBuilder;
+use esker_format::filter::bloom::{BloomBuilder, KIND_BLOOM, POLICY_NAME};
+use esker_format::ids::TableId;
+use esker_format::index_block::INDEX_KIND_WHOLE;
+use esker_format::index_block::builder::IndexBuilder;
+use esker_format::index_block::separator::shortest_separator;
+use esker_format::manifest::AddedTable;
+use esker_format::properties::Properties;
+use esker_format::table::{FORMAT_VERSION, Footer};
+use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
+use esker_mem::seqno::SeqNo;
+use esker_mem::slice::Slice;
+
+use crate::error::{Error, Result};
+
+/// How a table is written.
+#[derive(Clone, Debug)]
+pub(crate) struct TableOptions {
+    pub(crate) order: KeyOrder,
+    pub(crate) block_size_bytes: u32,
+    pub(crate) codec: Codec,
+    /// 0 for no filter.
+    pub(crate) filter_bits_per_key: u8,
+}
+
+/// What is gathered before it is written to the file.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// Writes one table. Dropped unfinished, it deletes its file.
+pub(crate) struct TableWriter {
+    fs: SharedFs,
+    path: PathBuf,
+    file: Arc<dyn FsFile>,
+    options: TableOptions,
+    block: DataBlockBuilder,
+    index: IndexBuilder,
+    /// A closed block whose index entry waits for the next key.
+    closed: Option<Closed>,
+    hashes: Option<BloomBuilder>,
+    properties: Properties,
+    id: TableId,
+    smallest: Slice,
+    last_key: Vec<u8>,
+    separator: Vec<u8>,
+    payload: Vec<u8>,
+    /// Bytes that are not written yet, and where they belong.
+    buffer: Vec<u8>,
+    written: u64,
+    finished: bool,
+}
+
+struct Closed {
+    handle: BlockHandle,
+    highest_seqno: SeqNo,
+}
+
+impl TableWriter {
+    /// Begins table `id` at `path`.
+    pub(crate) fn create(
+        fs: &SharedFs,
+        path: PathBuf,
+        id: TableId,
+        options: TableOptions,
+        created_unix_millis: u64,
+    ) -> Result<Self> {
+        let file = fs.open(&path, &OpenOptions::create_new()).map_err(|e| Error::io("create", &path, e))?;
+        let is_bytes = options.order.is_bytes();
+        let bits = options.filter_bits_per_key;
+        let properties = Properties {
+            comparator: options.order.name().to_owned(),
+            format_version: FORMAT_VERSION,
+            created_unix_millis,
+            codec_id: options.codec.id(),
+            index_kind: INDEX_KIND_WHOLE,
+            filter_kind: if bits > 0 { KIND_BLOOM } else { 0 },
+            filter_policy: (bits > 0).then(|| POLICY_NAME.to_owned()),
+            lowest_seqno: SeqNo::MAX,
+            ..Properties::default()
+        };
+        Ok(Self {
+            fs: Arc::clone(fs),
+            path,
+            file,
+            block: DataBlockBuilder::new(is_bytes),
+            index: IndexBuilder::new(is_bytes),
+            closed: None,
+            hashes: (bits > 0).then(|| BloomBuilder::new(f32::from(bits))),
+            properties,
+            id,
+            smallest: Slice::empty(),
+            last_key: Vec::new(),
+            separator: Vec::new(),
+            payload: Vec::new(),
+            buffer: Vec::with_capacity(WRITE_BYTES + (64 << 10)),
+            written: 0,
+            finished: false,
+            options,
+        })
+    }
+
+    /// What the file would be if it ended now, roughly: data blocks only.
+    #[inline]
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.written + (self.buffer.len() + self.block.size_estimate()) as u64
+    }
+
+    /// Whether `key` is another one than that of the last entry.
+    #[inline]
+    pub(crate) fn is_new_key(&self, key: &[u8]) -> bool {
+        self.properties.entries == 0 || !self.options.order.same_key(&self.last_key, key)
+    }
+
+    /// Adds an entry: after the last one in internal order.
+    #[inline]
+    pub(crate) fn add(&mut self, key: &[u8], seqno: SeqNo, kind: Kind, value: &[u8]) -> Result<()> {
+        let new_key = self.is_new_key(key);
+        let block_bytes = self.block.size_estimate() + key.len() + value.len();
+        if block_bytes > self.options.block_size_bytes as usize && !self.block.is_empty() {
+            self.close_block()?;
+        }
+        if self.closed.is_some() {
+            self.index_closed(new_key.then_some(key));
+        }
+        if new_key {
+            if let Some(hashes) = &mut self.hashes {
+                hashes.add_hash(key_hash(key));
+            }
+            if self.properties.entries == 0 {
+                self.smallest = Slice::new(key);
+            }
+            self.last_key.clear();
+            self.last_key.extend_from_slice(key);
+        }
+        self.block.add(key, seqno, kind, value);
+        self.properties.count(kind, key.len(), value.len());
+        self.properties.lowest_seqno = self.properties.lowest_seqno.min(seqno);
+        self.properties.highest_seqno = self.properties.highest_seqno.max(seqno);
+        Ok(())
+    }
+
+    /// Ends the data block under construction.
+    fn close_block(&mut self) -> Result<()> {
+        let highest_seqno = self.block.highest_seqno();
+        let offset = self.written + self.buffer.len() as u64;
+        let len = if self.options.codec == Codec::None {
+            let start = self.buffer.len();
+            self.block.finish(&mut self.buffer);
+            seal_block(BlockType::Data, start, &mut self.buffer)
+        } else {
+            self.payload.clear();
+            self.block.finish(&mut self.payload);
+            encode_block(BlockType::Data, &self.payload, self.options.codec, &mut self.buffer)
+        };
+        self.closed = Some(Closed { handle: BlockHandle { offset, len }, highest_seqno });
+        self.properties.data_blocks += 1;
+        self.properties.data_bytes += len;
+        if self.buffer.len() >= WRITE_BYTES { self.write_buffer() } else { Ok(()) }
+    }
+
+    /// Enters the closed block into the index; `next` is the first key after it, if that is another one.
+    fn index_closed(&mut self, next: Option<&[u8]>) {
+        let Some(closed) = self.closed.take() else { return };
+        self.separator.clear();
+        match next {
+            Some(next) => {
+                shortest_separator(&self.last_key, next, &self.options.order, &mut self.separator);
+            }
+            None => self.separator.extend_from_slice(&self.last_key),
+        }
+        self.index.add(&self.separator, closed.handle, closed.highest_seqno);
+    }
+
+    fn write_buffer(&mut self) -> Result<()> {
+        self.file.write_all_at(&self.buffer, self.written).map_err(|e| Error::io("write", &self.path, e))?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Appends a block of metadata.
+    fn add_block(&mut self, ty: BlockType) -> BlockHandle {
+        let offset = self.written + self.buffer.len() as u64;
+        let len = encode_block(ty, &self.payload, Codec::None, &mut self.buffer);
+        BlockHandle { offset, len }
+    }
+
+    /// Ends the table: writes what is left, and syncs. At least one entry must have been added.
+    pub(crate) fn finish(mut self) -> Result<AddedTable> {
+        debug_assert!(self.properties.entries > 0, "a table holds at least one entry");
+        self.close_block()?;
+        self.index_closed(None);
+        let filter = self.hashes.take().map(|mut hashes| {
+            self.payload.clear();
+            hashes.finish(&mut self.payload);
+            self.add_block(BlockType::Filter)
+        });
+        self.payload.clear();
+        self.index.finish(&mut self.payload);
+        let index = self.add_block(BlockType::Index);
+        self.properties.smallest_key = self.smallest.clone();
+        self.properties.largest_key = Slice::new(&self.last_key);
+        self.payload.clear();
+        self.properties.encode(&mut self.payload);
+        let properties = self.add_block(BlockType::Properties);
+        let footer = Footer { index: Some(index), filter, range_tombstones: None, properties };
+        self.buffer.extend_from_slice(&footer.encode());
+        self.write_buffer()?;
+        self.file.sync_data().map_err(|e| Error::io("sync", &self.path, e))?;
+        self.finished = true;
+        Ok(self.meta())
+    }
+
+    /// What the manifest says of the finished table.
+    fn meta(&self) -> AddedTable {
+        AddedTable {
+            table: self.id,
+            file_bytes: self.written,
+            smallest_key: self.properties.smallest_key.clone(),
+            largest_key: self.properties.largest_key.clone(),
+            lowest_seqno: self.properties.lowest_seqno,
+            highest_seqno: self.properties.highest_seqno,
+            entries: self.properties.entries,
+            point_tombstones: self.properties.point_tombstones(),
+            created_unix_millis: self.properties.created_unix_millis,
+            ..AddedTable::default()
+        }
+    }
+}
+
+impl Drop for TableWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            // What cannot be deleted now is an orphan of the next open.
+            let _ = self.fs.remove_file(&self.path);
+        }
+    }
+}
