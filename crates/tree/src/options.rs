@@ -1,0 +1,257 @@
+//! How a tree is configured: [`Config`], a builder that ends in [`Config::open`].
+//!
+//! The modules below take narrow options of their own; this file composes them, and nothing below imports it.
+//!
+//! Not here: what the settings do. Each names the module that reads it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use esker_env::clock::{Clock, SystemClock};
+use esker_env::fs::{Fs, SharedFs};
+use esker_env::os::OsFs;
+use esker_env::random::{Random, SystemRandom};
+use esker_format::codec::Codec;
+use esker_mem::arena::ArenaPool;
+use esker_mem::comparator::{KeyOrder, SharedComparator};
+
+use crate::cache::{Cache, DescriptorTable};
+use crate::compaction::leveled::Leveled;
+use crate::compaction::picker::CompactionStrategy;
+use crate::policy::LevelPolicy;
+use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
+use crate::table::writer::TableOptions;
+
+/// What opening does about damage in the manifest. A torn tail of an unsynced edit is always cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ManifestRecoveryMode {
+    /// Any other damage fails the open.
+    #[default]
+    Strict,
+    /// Edits up to the first damaged one are used; the tables named by later ones become orphans and are kept.
+    PointInTime,
+}
+
+/// Settings of a tree and the way to open it.
+///
+/// ```
+/// use esker_tree::{Config, SequenceNumberCounter};
+///
+/// let folder = tempfile::tempdir()?;
+/// let seqno = SequenceNumberCounter::default();
+/// let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default())
+///     .memtable_capacity_bytes(16 << 20)
+///     .open()?;
+/// assert!(tree.is_empty(esker_tree::SeqNo::MAX)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) path: PathBuf,
+    pub(crate) seqno: SharedSequenceNumberGenerator,
+    pub(crate) visible: SharedSequenceNumberGenerator,
+    pub(crate) fs: SharedFs,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) order: KeyOrder,
+    pub(crate) cache: Option<Arc<Cache>>,
+    pub(crate) descriptors: Option<Arc<DescriptorTable>>,
+    pub(crate) arenas: Option<Arc<ArenaPool>>,
+    pub(crate) strategy: Arc<dyn CompactionStrategy>,
+    pub(crate) lock: bool,
+    pub(crate) manifest_recovery: ManifestRecoveryMode,
+    pub(crate) manifest_rotate_bytes: u64,
+    pub(crate) memtable_capacity_bytes: usize,
+    pub(crate) block_size_bytes: LevelPolicy<u32>,
+    pub(crate) compression: LevelPolicy<Codec>,
+    pub(crate) filter_bits_per_key: LevelPolicy<u8>,
+    pub(crate) expect_point_read_hits: bool,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// What blocks and resident metadata of a tree may use when no cache is given, in bytes.
+const DEFAULT_CACHE_BYTES: u64 = 16 << 20;
+/// How many files a tree keeps open when no descriptor table is given.
+const DEFAULT_DESCRIPTORS: usize = 256;
+
+impl Config {
+    /// A tree in directory `path`. `seqno` gives sequence numbers for writes; `visible` says below which number
+    /// writes are visible, and so may be collected when newer versions shadow them. Opening raises both above every
+    /// number that is in tables.
+    pub fn new(path: impl AsRef<Path>, seqno: SequenceNumberCounter, visible: SequenceNumberCounter) -> Self {
+        Self::new_with_generators(path, Arc::new(seqno), Arc::new(visible))
+    }
+
+    /// As [`Self::new`], with generators of your own.
+    pub fn new_with_generators(
+        path: impl AsRef<Path>,
+        seqno: SharedSequenceNumberGenerator,
+        visible: SharedSequenceNumberGenerator,
+    ) -> Self {
+        Self {
+            path: path.as_ref().to_path_buf(),
+            seqno,
+            visible,
+            fs: Arc::new(OsFs::new()),
+            clock: Arc::new(SystemClock::new()),
+            random: Arc::new(SystemRandom::new()),
+            order: KeyOrder::Bytes,
+            cache: None,
+            descriptors: None,
+            arenas: None,
+            strategy: Arc::new(Leveled::default()),
+            lock: true,
+            manifest_recovery: ManifestRecoveryMode::Strict,
+            manifest_rotate_bytes: 4 << 20,
+            memtable_capacity_bytes: 64 << 20,
+            block_size_bytes: LevelPolicy::all(8 << 10),
+            compression: LevelPolicy::all(Codec::None),
+            filter_bits_per_key: LevelPolicy::all(10),
+            expect_point_read_hits: false,
+        }
+    }
+
+    /// The file system to use; the operating system's by default.
+    #[must_use]
+    pub fn with_fs(self, fs: impl Fs) -> Self {
+        self.with_shared_fs(Arc::new(fs))
+    }
+
+    /// As [`Self::with_fs`], shared.
+    #[must_use]
+    pub fn with_shared_fs(mut self, fs: SharedFs) -> Self {
+        self.fs = fs;
+        self
+    }
+
+    /// The clock that stamps tables; the system's by default.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where the numbers come from that tell the lives of log files apart; the system by default.
+    #[must_use]
+    pub fn with_random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// A cache shared with other trees; 16 MiB of its own by default.
+    #[must_use]
+    pub fn use_cache(mut self, cache: Arc<Cache>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// A descriptor table shared with other trees; 256 files of its own by default.
+    #[must_use]
+    pub fn use_descriptor_table(mut self, descriptors: Option<Arc<DescriptorTable>>) -> Self {
+        self.descriptors = descriptors;
+        self
+    }
+
+    /// A pool that memtables take their memory from, shared with other trees; none by default.
+    #[must_use]
+    pub fn use_arena_pool(mut self, arenas: Arc<ArenaPool>) -> Self {
+        self.arenas = Some(arenas);
+        self
+    }
+
+    /// The order of keys; byte order by default. Its name is stored: another one at the next open is an error.
+    #[must_use]
+    pub fn comparator(mut self, comparator: SharedComparator) -> Self {
+        self.order = KeyOrder::new(comparator);
+        self
+    }
+
+    /// How compactions are chosen; [`Leveled`] by default.
+    #[must_use]
+    pub fn compaction_strategy(mut self, strategy: Arc<dyn CompactionStrategy>) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Whether to take the directory's lock; true by default. A second opener gets [`crate::Error::Locked`].
+    #[must_use]
+    pub fn with_directory_lock(mut self, lock: bool) -> Self {
+        self.lock = lock;
+        self
+    }
+
+    /// What to do about a damaged manifest; strict by default.
+    #[must_use]
+    pub fn manifest_recovery_mode(mut self, mode: ManifestRecoveryMode) -> Self {
+        self.manifest_recovery = mode;
+        self
+    }
+
+    /// The size at which the manifest is written anew; 4 MiB by default.
+    #[must_use]
+    pub fn manifest_rotate_bytes(mut self, bytes: u64) -> Self {
+        self.manifest_rotate_bytes = bytes;
+        self
+    }
+
+    /// What a memtable holds before it is sealed, in bytes; 64 MiB by default. A larger batch gets a larger one.
+    #[must_use]
+    pub fn memtable_capacity_bytes(mut self, bytes: usize) -> Self {
+        self.memtable_capacity_bytes = bytes;
+        self
+    }
+
+    /// The size at which a data block is closed, in bytes, by level; 8 KiB by default.
+    #[must_use]
+    pub fn data_block_size_policy(mut self, policy: LevelPolicy<u32>) -> Self {
+        self.block_size_bytes = policy;
+        self
+    }
+
+    /// The codec of data blocks, by level; none by default.
+    #[must_use]
+    pub fn data_block_compression_policy(mut self, policy: LevelPolicy<Codec>) -> Self {
+        self.compression = policy;
+        self
+    }
+
+    /// Bits per key of the Bloom filters, by level, 0 for no filter; 10 by default.
+    #[must_use]
+    pub fn filter_policy(mut self, policy: LevelPolicy<u8>) -> Self {
+        self.filter_bits_per_key = policy;
+        self
+    }
+
+    /// Whether most point reads find their key; false by default. If so, the last level needs no filter.
+    #[must_use]
+    pub fn expect_point_read_hits(mut self, yes: bool) -> Self {
+        self.expect_point_read_hits = yes;
+        self
+    }
+
+    pub(crate) fn cache_or_default(&self) -> Arc<Cache> {
+        self.cache.clone().unwrap_or_else(|| Arc::new(Cache::with_capacity_bytes(DEFAULT_CACHE_BYTES)))
+    }
+
+    pub(crate) fn descriptors_or_default(&self) -> Arc<DescriptorTable> {
+        self.descriptors
+            .clone()
+            .unwrap_or_else(|| Arc::new(DescriptorTable::with_capacity(DEFAULT_DESCRIPTORS)))
+    }
+
+    /// How tables of `level` are written.
+    pub(crate) fn table_options(&self, level: usize, last_level: bool) -> TableOptions {
+        let filtered = self.order.identity() && !(last_level && self.expect_point_read_hits);
+        TableOptions {
+            order: self.order.clone(),
+            block_size_bytes: *self.block_size_bytes.get(level),
+            codec: *self.compression.get(level),
+            filter_bits_per_key: if filtered { *self.filter_bits_per_key.get(level) } else { 0 },
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What is current in a tree: the memtables, the version, the watermark.
+//!
+//! Readers take a [`View`] through [`State::view`] without a lock. Changes go through [`State::change`], one at a
+//! time, each of which publishes a new view; whoever holds an older view keeps its memtables and tables alive.
+//!
+//! [`Snapshots`] is the register of live snapshots and the place where the watermark is computed. The watermark `W`
+//! only rises. Below it a version that a newer version below `W` shadows may be gone (INV-VIEW-1), unless a live
+//! snapshot sees it. A read at a bound below `W` is refused rather than answered wrongly (INV-VIEW-2).
+//!
+//! Lock order: the change lock, then a memtable's write lock. The snapshot register is a leaf.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+
+use crate::error::{Error, Result};
+use crate::memtable::Generation;
+use crate::version::Version;
+
+/// Everything that a reader needs, as of one moment.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(crate) active: Arc<Generation>,
+    /// Newest first.
+    pub(crate) sealed: Vec<Arc<Generation>>,
+    pub(crate) version: Arc<Version>,
+    /// Reads at a bound below this need a registered snapshot.
+    pub(crate) watermark: SeqNo,
+}
+
+impl View {
+    /// All memtables, newest first.
+    #[inline]
+    pub(crate) fn generations(&self) -> impl Iterator<Item = &Arc<Generation>> {
+        std::iter::once(&self.active).chain(&self.sealed)
+    }
+
+    /// The bound to read at: refuses one below the watermark that no live snapshot holds, clamps one above the
+    /// maximum.
+    #[inline]
+    pub(crate) fn admit(&self, bound: SeqNo, snapshots: &Snapshots) -> Result<SeqNo> {
+        if bound < self.watermark && !snapshots.is_live(bound) {
+            return Err(Error::SnapshotTooOld { bound, watermark: self.watermark });
+        }
+        Ok(bound.min(MAX_SEQNO))
+    }
+}
+
+/// The current view and the lock under which it changes.
+pub(crate) struct State {
+    view: ArcSwap<View>,
+    change: Mutex<()>,
+}
+
+/// The right to change a [`State`].
+pub(crate) struct Change<'a> {
+    state: &'a State,
+    _guard: MutexGuard<'a, ()>,
+}
+
+impl State {
+    pub(crate) fn new(view: View) -> Self {
+        Self { view: ArcSwap::from_pointee(view), change: Mutex::new(()) }
+    }
+
+    /// The current view, for a short look: no reference count is touched.
+    #[inline]
+    pub(crate) fn view(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// The current view, to keep.
+    pub(crate) fn view_owned(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// Waits for the right to change the state.
+    pub(crate) fn change(&self) -> Change<'_> {
+        Change { state: self, _guard: self.change.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+}
+
+impl Change<'_> {
+    /// The view as it is until [`Self::publish`].
+    pub(crate) fn current(&self) -> Arc<View> {
+        self.state.view_owned()
+    }
+
+    /// Makes `view` the current one.
+    pub(crate) fn publish(&self, view: View) {
+        self.state.view.store(Arc::new(view));
+    }
+}
+
+/// The live snapshots and the watermark.
+pub(crate) struct Snapshots {
+    /// How many guards hold each bound.
+    live: Mutex<BTreeMap<SeqNo, usize>>,
+    /// Only changed under the lock of `live`.
+    watermark: AtomicU64,
+}
+
+/// What a flush or a compaction may drop: fixed once, when it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Horizon {
+    /// Versions at or above it are never dropped, folded or zeroed.
+    pub(crate) watermark: SeqNo,
+    /// The bounds of live snapshots below the watermark, ascending.
+    pub(crate) snapshots: Vec<SeqNo>,
+}
+
+impl Snapshots {
+    pub(crate) fn new() -> Self {
+        Self { live: Mutex::new(BTreeMap::new()), watermark: AtomicU64::new(0) }
+    }
+
+    fn live(&self) -> MutexGuard<'_, BTreeMap<SeqNo, usize>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers a snapshot at `bound`, which must not be below the watermark (INV-VIEW-3).
+    pub(crate) fn hold(&self, bound: SeqNo) -> Result<SeqNo> {
+        let bound = bound.min(MAX_SEQNO);
+        let mut live = self.live();
+        let watermark = self.watermark();
+        if bound < watermark && !live.contains_key(&bound) {
+            return Err(Error::SnapshotTooOld { bound, watermark });
+        }
+        *live.entry(bound).or_insert(0) += 1;
+        Ok(bound)
+    }
+
+    /// Adds a guard to one that is live at `bound`.
+    pub(crate) fn hold_again(&self, bound: SeqNo) {
+        *self.live().entry(bound).or_insert(0) += 1;
+    }
+
+    /// Lets one guard at `bound` go.
+    pub(crate) fn release(&self, bound: SeqNo) {
+        let mut live = self.live();
+        if let Some(count) = live.get_mut(&bound) {
+            *count -= 1;
+            if *count == 0 {
+                live.remove(&bound);
+            }
+        }
+    }
+
+    /// Raises the watermark as far as the caller's `advice` and what is `visible` allow.
+    ///
+    /// Live snapshots do not hold it down: their bounds are returned, and what they see is kept one by one.
+    pub(crate) fn raise(&self, advice: SeqNo, visible: SeqNo) -> Horizon {
+        let live = self.live();
+        let watermark = advice.min(visible).min(MAX_SEQNO).max(self.watermark());
+        self.watermark.store(watermark, Ordering::SeqCst);
+        let snapshots = live.range(..watermark).map(|(&bound, _)| bound).collect();
+        Horizon { watermark, snapshots }
+    }
+
+    /// The watermark: the lowest bound that a new reader may use, and the lowest seqno that a write may carry.
+    #[inline]
+    pub(crate) fn watermark(&self) -> SeqNo {
+        self.watermark.load(Ordering::SeqCst)
+    }
+
+    /// Whether a snapshot at exactly `bound` is live.
+    #[cold]
+    pub(crate) fn is_live(&self, bound: SeqNo) -> bool {
+        self.live().contains_key(&bound)
+    }
+
+    /// How many snapshots are live, and the lowest of their bounds.
+    pub(crate) fn count(&self) -> (usize, Option<SeqNo>) {
+        let live = self.live();
+        (live.values().sum(), live.keys().next().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests;

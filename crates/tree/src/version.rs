@@ -1,0 +1,112 @@
+//! A version: the tables that make up a tree at one moment.
+//!
+//! A version is immutable. Level 0 holds any number of runs, newest first, which may overlap each other; every deeper
+//! level of a levelled tree holds one run. Within and across levels, newer data stands before older data
+//! (INV-TREE-1), so a reader asks the runs in order.
+//!
+//! [`Version::apply`] makes the next version from an edit; whoever still reads the old one keeps its tables.
+//!
+//! Not here: how versions are written down ([`manifest_log`]).
+
+pub(crate) mod manifest_log;
+pub(crate) mod replay;
+pub(crate) mod run;
+pub(crate) mod run_cursor;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use esker_format::ids::{RunId, TableId};
+use esker_mem::comparator::KeyOrder;
+use esker_mem::seqno::SeqNo;
+
+use crate::table::reader::Table;
+use crate::version::run::Run;
+
+/// The number of levels.
+pub(crate) const LEVELS: usize = 7;
+
+/// The tables of a tree at one moment.
+#[derive(Clone)]
+pub(crate) struct Version {
+    /// For each level its runs, newest first.
+    levels: Vec<Vec<Run>>,
+    /// The highest sequence number of all tables.
+    highest_seqno: Option<SeqNo>,
+}
+
+/// A table and its place.
+#[derive(Clone)]
+pub(crate) struct Placed {
+    pub(crate) level: usize,
+    pub(crate) run: RunId,
+    pub(crate) table: Arc<Table>,
+}
+
+impl Version {
+    pub(crate) fn empty() -> Self {
+        Self { levels: vec![Vec::new(); LEVELS], highest_seqno: None }
+    }
+
+    /// The version with `removed` taken out and `added` put in.
+    pub(crate) fn apply(&self, removed: &HashSet<TableId>, added: &[Placed], order: &KeyOrder) -> Self {
+        let mut levels = Vec::with_capacity(LEVELS);
+        for level in 0..LEVELS {
+            let old = self.levels.get(level).map(Vec::as_slice).unwrap_or_default();
+            let touched = added.iter().any(|p| p.level == level)
+                || old.iter().any(|run| run.tables().iter().any(|t| removed.contains(&t.id())));
+            if !touched {
+                levels.push(old.to_vec());
+                continue;
+            }
+            let mut runs: BTreeMap<RunId, Vec<Arc<Table>>> = BTreeMap::new();
+            for run in old {
+                let kept = run.tables().iter().filter(|t| !removed.contains(&t.id()));
+                runs.entry(run.id()).or_default().extend(kept.cloned());
+            }
+            for placed in added.iter().filter(|p| p.level == level) {
+                runs.entry(placed.run).or_default().push(Arc::clone(&placed.table));
+            }
+            let newest_first = runs.into_iter().rev().filter(|(_, tables)| !tables.is_empty());
+            levels.push(newest_first.map(|(id, tables)| Run::new(id, tables, order)).collect());
+        }
+        let highest_seqno =
+            levels.iter().flatten().flat_map(Run::tables).map(|table| table.highest_seqno()).max();
+        Self { levels, highest_seqno }
+    }
+
+    /// For each level its runs, newest first.
+    pub(crate) fn levels(&self) -> &[Vec<Run>] {
+        &self.levels
+    }
+
+    /// All runs, newest first.
+    #[inline]
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.levels.iter().flatten()
+    }
+
+    /// All tables with their places.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = Placed> {
+        self.levels.iter().enumerate().flat_map(|(level, runs)| {
+            runs.iter().flat_map(move |run| {
+                run.tables().iter().map(move |table| Placed {
+                    level,
+                    run: run.id(),
+                    table: Arc::clone(table),
+                })
+            })
+        })
+    }
+
+    /// The highest sequence number of all tables.
+    #[inline]
+    pub(crate) fn highest_seqno(&self) -> Option<SeqNo> {
+        self.highest_seqno
+    }
+
+    /// Whether every run is in order and disjoint (INV-TREE-2).
+    pub(crate) fn is_consistent(&self, order: &KeyOrder) -> bool {
+        self.runs().all(|run| run.is_disjoint(order))
+    }
+}

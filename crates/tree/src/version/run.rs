@@ -1,0 +1,77 @@
+//! A run: tables that do not overlap, in key order, searched as one.
+//!
+//! A point lookup asks at most one table of a run. To find it, the heads of the tables' largest keys stand in one
+//! array (byte order only), so that the search touches the tables themselves only where heads tie.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use esker_format::ids::RunId;
+use esker_mem::comparator::KeyOrder;
+use esker_mem::head::head;
+use esker_mem::seqno::SeqNo;
+
+use crate::table::reader::Table;
+
+/// Tables with disjoint key ranges, in key order.
+#[derive(Clone)]
+pub(crate) struct Run {
+    id: RunId,
+    tables: Vec<Arc<Table>>,
+    /// Under byte order: the heads of the largest keys.
+    heads: Vec<u64>,
+    highest_seqno: SeqNo,
+}
+
+impl Run {
+    /// A run of `tables`, in any order. They must not overlap.
+    pub(crate) fn new(id: RunId, mut tables: Vec<Arc<Table>>, order: &KeyOrder) -> Self {
+        tables.sort_by(|a, b| order.compare(a.smallest(), b.smallest()));
+        let heads =
+            if order.is_bytes() { tables.iter().map(|t| head(t.largest())).collect() } else { Vec::new() };
+        let highest_seqno = tables.iter().map(|t| t.highest_seqno()).max().unwrap_or(0);
+        Self { id, tables, heads, highest_seqno }
+    }
+
+    pub(crate) fn id(&self) -> RunId {
+        self.id
+    }
+
+    pub(crate) fn tables(&self) -> &[Arc<Table>] {
+        &self.tables
+    }
+
+    /// The highest sequence number of all its tables.
+    #[inline]
+    pub(crate) fn highest_seqno(&self) -> SeqNo {
+        self.highest_seqno
+    }
+
+    /// The index of the first table whose largest key is at or after `key`.
+    #[inline]
+    pub(crate) fn position(&self, key: &[u8], order: &KeyOrder) -> usize {
+        if order.is_bytes() {
+            let wanted = head(key);
+            let from = self.heads.partition_point(|&h| h < wanted);
+            let tied = self.heads.get(from..).map_or(0, |rest| rest.partition_point(|&h| h == wanted));
+            let tables = self.tables.get(from..from + tied).unwrap_or_default();
+            return from + tables.partition_point(|t| t.largest() < key);
+        }
+        self.tables.partition_point(|t| order.compare(t.largest(), key) == Ordering::Less)
+    }
+
+    /// The only table that may hold `key`.
+    #[inline]
+    pub(crate) fn table_for(&self, key: &[u8], order: &KeyOrder) -> Option<&Arc<Table>> {
+        let table = self.tables.get(self.position(key, order))?;
+        (order.compare(table.smallest(), key) != Ordering::Greater).then_some(table)
+    }
+
+    /// Whether the tables are in order and disjoint.
+    pub(crate) fn is_disjoint(&self, order: &KeyOrder) -> bool {
+        self.tables.windows(2).all(|pair| match pair {
+            [a, b] => order.compare(a.largest(), b.smallest()) == Ordering::Less,
+            _ => true,
+        })
+    }
+}
