@@ -1,1 +1,82 @@
-//! See the crate's description.
+//! An embedded log-structured merge tree: an ordered map of bytes to bytes with versions, kept in sorted files.
+//!
+//! This is the bare tree, for those who bring their own log and their own sequence numbers. It keeps what was flushed and
+//! nothing else over a crash. For a database that keeps every acknowledged write, take the crate `esker`.
+//!
+//! # Quick start
+//!
+//! ```
+//! use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let seqno = SequenceNumberCounter::default();
+//! let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+//! tree.insert("key", "value", seqno.next())?;
+//! let value = tree.get("key", SeqNo::MAX)?;
+//! assert_eq!(value.as_deref(), Some(b"value".as_slice()));
+//! tree.flush_active_memtable(0)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How it works
+//!
+//! Writes go to the *active memtable*. When it is full it is *sealed* and a new one takes its place. A *flush* writes the
+//! oldest sealed memtable to a *table* of level 0; *compactions* merge tables downwards and drop what nobody can see any
+//! more. All this happens when the caller says so: [`Tree::flush_oldest`], [`Tree::pick_compaction`].
+//!
+//! A read at bound `R` sees, of each key, the newest version with a sequence number below `R`. What may be dropped is
+//! decided by the *watermark*, the highest number that the caller, the visible counter and the snapshots
+//! allow: see [`Tree::snapshot`].
+//!
+//! Read the source from [`Tree`]: every method names the file of its verb.
+
+#![forbid(unsafe_code)]
+
+mod cache;
+mod compact;
+pub mod compaction;
+mod core;
+mod cursor;
+mod error;
+mod flush;
+mod get;
+mod install;
+mod memtable;
+mod metrics;
+mod multi_get;
+mod open;
+mod options;
+mod policy;
+mod scan;
+mod seqno;
+mod shape;
+mod snapshot;
+mod state;
+mod stats;
+mod table;
+mod tree;
+mod verify;
+mod version;
+mod write;
+
+pub use esker_format::codec::Codec;
+pub use esker_mem::comparator::{ByteOrder, KeyOrder, SharedComparator, UserComparator};
+pub use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+pub use esker_mem::slice::{Slice, UserKey, UserValue};
+
+pub use crate::cache::{Cache, CacheStats, DescriptorTable};
+pub use crate::compact::{CancelToken, CompactionJob, CompactionOutcome};
+pub use crate::compaction::leveled::Leveled;
+pub use crate::compaction::picker::CompactionStrategy;
+pub use crate::error::{Error, ErrorKind, Result};
+pub use crate::flush::FlushOutcome;
+pub use crate::memtable::{Apply, Reservation};
+pub use crate::metrics::{Counter, Metrics};
+pub use crate::options::{Config, ManifestRecoveryMode};
+pub use crate::policy::LevelPolicy;
+pub use crate::scan::{EntryGuard, KvPair, Range};
+pub use crate::seqno::{SequenceNumberCounter, SequenceNumberGenerator, SharedSequenceNumberGenerator};
+pub use crate::snapshot::Snapshot;
+pub use crate::stats::{LevelStats, MemtableStats, TableInfo};
+pub use crate::tree::Tree;
+pub use crate::verify::{Damage, VerifyReport};

@@ -1,0 +1,241 @@
+//! Compaction: running what a strategy has planned.
+//!
+//! [`pick`] takes the shape of the tree, asks the strategy, checks its plan and marks the plan's tables as busy, all under
+//! the lock of the jobs register, so that no two jobs ever share a table (INV-COMPACT-7). [`CompactionJob::run`] merges the inputs
+//! past the block cache into new tables and installs them in one edit; tables that only move cost an edit.
+//! Any number of jobs may run at once.
+//!
+//! A job that fails or is cancelled changes nothing: its outputs are deleted, its inputs are free again.
+//!
+//! Not here: which entries are dropped ([`crate::compaction::stream`]), when to compact.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use esker_format::ids::RunId;
+use esker_format::manifest::{AddedTable, RemovedTable, VersionEdit};
+use esker_mem::seqno::SeqNo;
+
+use crate::compaction::check::check_plan;
+use crate::compaction::cut::OutputCutter;
+use crate::compaction::limits::DropLimits;
+use crate::compaction::picker::{CompactionStrategy, OutputRun, Plan, PlanKind};
+use crate::compaction::stream::{DropStream, Entry, Readers};
+use crate::core::Core;
+use crate::cursor::Cursor;
+use crate::cursor::merge::MergeCursor;
+use crate::error::{Error, Result};
+use crate::install::{Output, install};
+use crate::shape::{newer_lowest_seqno, shape};
+use crate::table::cursor::Fill;
+use crate::version::run::Run;
+use crate::version::run_cursor::RunCursor;
+use crate::version::{Placed, Version};
+
+/// A request to stop, shared between whoever asks and the job.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// Asks to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether to stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a compaction did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CompactionOutcome {
+    /// Bytes of the inputs; 0 if tables only moved.
+    pub bytes_read: u64,
+    /// Bytes of the outputs; 0 if tables only moved.
+    pub bytes_written: u64,
+    /// Entries that were dropped.
+    pub entries_dropped: u64,
+}
+
+/// A planned compaction: its inputs are reserved until it has run or is dropped.
+pub struct CompactionJob {
+    core: Arc<Core>,
+    plan: Plan,
+    limits: DropLimits,
+    out_of_order: bool,
+    id: u64,
+}
+
+impl std::fmt::Debug for CompactionJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CompactionJob({})", self.plan)
+    }
+}
+
+/// Takes the next compaction, if `strategy` has one.
+pub(crate) fn pick(core: &Arc<Core>, strategy: &dyn CompactionStrategy, idle: bool) -> Option<CompactionJob> {
+    let mut jobs = core.jobs();
+    let view = core.state.view_owned();
+    let shape = shape(core, &view, &jobs, idle);
+    let plan = strategy.pick(&shape)?;
+    if let Err(fault) = check_plan(&plan, &shape) {
+        // A strategy of the user's own that breaks a rule gets no compaction rather than a broken tree.
+        debug_assert!(false, "strategy {} made an unsound plan: {fault:?}", strategy.name());
+        return None;
+    }
+    let mut limits = DropLimits::of(&plan, &shape);
+    limits.newer_lowest_seqno = limits.newer_lowest_seqno.min(newer_lowest_seqno(&view, None));
+    let id = jobs.next_id;
+    jobs.next_id += 1;
+    jobs.busy.extend(plan.tables());
+    jobs.running.push((id, plan.running()));
+    let out_of_order = limits.out_of_order;
+    Some(CompactionJob { core: Arc::clone(core), plan, limits, out_of_order, id })
+}
+
+/// What takes a table out of the version.
+fn removal(placed: &Placed) -> RemovedTable {
+    let level = u8::try_from(placed.level).unwrap_or(u8::MAX);
+    RemovedTable { level, run: placed.run, table: placed.table.id() }
+}
+
+impl CompactionJob {
+    /// Bytes of the inputs.
+    #[must_use]
+    pub fn input_bytes(&self) -> u64 {
+        self.plan.input_bytes
+    }
+
+    /// Whether the job takes tables of level 0: such jobs come first, as readers and writers wait for them.
+    #[must_use]
+    pub fn is_level_zero(&self) -> bool {
+        self.plan.inputs.iter().any(|input| input.level == 0)
+    }
+
+    /// The strategy's reason.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        self.plan.reason
+    }
+
+    /// Runs the plan and installs the outcome. `advice` is the caller's watermark.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`] if asked to stop; what the file system says; damage in an input.
+    pub fn run(self, advice: SeqNo, cancel: &CancelToken) -> Result<CompactionOutcome> {
+        let version = Arc::clone(&self.core.state.view().version);
+        let inputs = self.inputs(&version);
+        let core = &self.core;
+        let run = self.output_run();
+        let removed = inputs.iter().flatten().map(removal).collect();
+        let mut edit = VersionEdit { removed, ..VersionEdit::default() };
+        let mut outcome = CompactionOutcome::default();
+        match self.plan.kind {
+            PlanKind::Drop => {}
+            PlanKind::Move => {
+                edit.added = inputs.iter().flatten().map(|placed| self.moved(placed, run)).collect();
+                core.metrics.moves.add(1);
+            }
+            PlanKind::Merge => {
+                (edit.added, outcome) = self.merge(&inputs, run, advice, cancel)?;
+                core.metrics.compactions.add(1);
+                core.metrics.compaction_bytes_read.add(outcome.bytes_read);
+                core.metrics.compaction_bytes_written.add(outcome.bytes_written);
+                core.metrics.entries_dropped.add(outcome.entries_dropped);
+            }
+        }
+        install(core, edit, |_| {})?;
+        Ok(outcome)
+    }
+
+    /// The input tables, by input. They are in the version, because they are busy.
+    fn inputs(&self, version: &Version) -> Vec<Vec<Placed>> {
+        let placed: Vec<Placed> = version.placed().collect();
+        let find = |id| placed.iter().find(|p| p.table.id() == id).cloned();
+        self.plan.inputs.iter().map(|input| input.tables.iter().copied().filter_map(find).collect()).collect()
+    }
+
+    /// The only run of a level has the level's number for its id, so that jobs that fill an empty level side by side
+    /// agree on it. Runs of flushes have higher ids ([`crate::open::FIRST_RUN`]).
+    fn output_run(&self) -> RunId {
+        match self.plan.output_run {
+            OutputRun::InPlaceOf(run) => run,
+            OutputRun::Sole => RunId(self.plan.output_level as u64),
+        }
+    }
+
+    fn moved(&self, placed: &Placed, run: RunId) -> AddedTable {
+        let level = u8::try_from(self.plan.output_level).unwrap_or(u8::MAX);
+        AddedTable { level, run, ..placed.table.meta().clone() }
+    }
+
+    fn merge(
+        &self,
+        inputs: &[Vec<Placed>],
+        run: RunId,
+        advice: SeqNo,
+        cancel: &CancelToken,
+    ) -> Result<(Vec<AddedTable>, CompactionOutcome)> {
+        let core = &*self.core;
+        let order = core.order();
+        let horizon = core.horizon(advice);
+        let readers = Readers { watermark: horizon.watermark, snapshots: horizon.snapshots };
+        let mut stream = DropStream::new(order.clone(), readers, self.limits.clone());
+        let mut cutter = OutputCutter::new(&self.plan, order);
+        let options = core.config.table_options(self.plan.output_level, self.limits.last_level);
+        let mut output = Output::new(core, options, self.plan.output_level, run, self.out_of_order);
+        let mut cursor =
+            MergeCursor::new(inputs.iter().map(|input| self.cursor(input)).collect(), order.clone());
+        cursor.seek_to_first()?;
+        let (mut seen, mut written) = (0u64, 0u64);
+        let mut emit = |entry: Entry<'_>| {
+            written += 1;
+            if output.is_new_key(entry.key) && cutter.ends_before(entry.key, output.table_bytes()) {
+                output.end_table()?;
+            }
+            output.add(entry)
+        };
+        while cursor.valid() {
+            let entry = Entry {
+                key: cursor.key(),
+                seqno: cursor.seqno(),
+                kind: cursor.kind(),
+                value: cursor.value(),
+            };
+            stream.push(entry, &mut emit)?;
+            seen += 1;
+            if seen.is_multiple_of(1024) && cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            cursor.next()?;
+        }
+        stream.finish(&mut emit)?;
+        let tables = output.finish()?;
+        let outcome = CompactionOutcome {
+            bytes_read: self.plan.input_bytes,
+            bytes_written: tables.iter().map(|table| table.file_bytes).sum(),
+            entries_dropped: seen - written,
+        };
+        Ok((tables, outcome))
+    }
+
+    fn cursor(&self, input: &[Placed]) -> RunCursor {
+        let order = self.core.order();
+        let tables = input.iter().map(|placed| Arc::clone(&placed.table)).collect();
+        RunCursor::new(Run::new(RunId::default(), tables, order), order.clone(), Fill::Bypass)
+    }
+}
+
+impl Drop for CompactionJob {
+    fn drop(&mut self) {
+        let mut jobs = self.core.jobs();
+        for id in self.plan.tables() {
+            jobs.busy.remove(&id);
+        }
+        jobs.running.retain(|(id, _)| *id != self.id);
+    }
+}

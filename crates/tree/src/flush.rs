@@ -1,0 +1,148 @@
+//! Flush: the oldest sealed memtable becomes a table of level 0.
+//!
+//! 1. Wait for writers that hold a reservation in it (INV-FLUSH-1).
+//! 2. Write what is still needed of it to a table, and sync it.
+//! 3. Let the caller make its log durable past the table's highest sequence number, so that no tree runs ahead of the
+//!    log after a power loss (INV-FLUSH-3).
+//! 4. Install: the edit names the table, the replay floor and the last sequence number; the view loses the memtable.
+//!
+//! Memtables are flushed oldest first, one at a time (INV-FLUSH-4), so a newer run of level 0 never holds older data than
+//! the run below it, unless its caller's sequence numbers crossed; such a table is marked *out of order*.
+//!
+//! A flush that fails leaves the memtable where it is, to be tried again.
+//!
+//! Not here: when to flush.
+
+use std::sync::{Arc, PoisonError};
+
+use esker_format::manifest::{AddedTable, VersionEdit};
+use esker_mem::seqno::SeqNo;
+use esker_mem::slice::Slice;
+
+use crate::compaction::limits::{DropLimits, OlderData};
+use crate::compaction::stream::{DropStream, Entry, Readers};
+use crate::core::Core;
+use crate::error::Error;
+use crate::install::{Output, install};
+use crate::memtable::Generation;
+use crate::shape::newer_lowest_seqno;
+use crate::state::View;
+
+/// What a flush did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlushOutcome {
+    /// Entries written.
+    pub entries: u64,
+    /// Bytes of the table; 0 if nothing was left to write.
+    pub bytes: u64,
+    /// Every smaller sequence number of this tree is now in tables.
+    pub replay_floor: SeqNo,
+}
+
+/// Flushes the oldest sealed memtable; `None` if none is sealed.
+///
+/// `advice` is the caller's watermark; `before_install` is told the highest sequence number of the memtable.
+pub(crate) fn flush_oldest<E: From<Error>>(
+    core: &Core,
+    advice: SeqNo,
+    before_install: impl FnOnce(SeqNo) -> Result<(), E>,
+) -> Result<Option<FlushOutcome>, E> {
+    let _one_at_a_time = core.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+    let view = core.state.view_owned();
+    let Some(generation) = view.sealed.last() else { return Ok(None) };
+    // Passes through the write lock: a writer that found it unsealed has finished.
+    generation.seal();
+    generation.wait_for_writers();
+    let id = generation.id;
+    let Some(highest) = generation.memtable.highest_seqno() else {
+        let change = core.state.change();
+        let mut view = View::clone(&change.current());
+        view.sealed.retain(|sealed| sealed.id != id);
+        change.publish(view);
+        return Ok(Some(FlushOutcome { replay_floor: core.replay_floor(), ..FlushOutcome::default() }));
+    };
+    let tables = write_table(core, &view, generation, advice)?;
+    before_install(highest)?;
+    let outcome = FlushOutcome {
+        entries: tables.iter().map(|table| table.entries).sum(),
+        bytes: tables.iter().map(|table| table.file_bytes).sum(),
+        replay_floor: replay_floor(core, &view, generation, highest),
+    };
+    let edit = VersionEdit {
+        added: tables,
+        replay_floor: Some(outcome.replay_floor),
+        last_seqno: Some(highest),
+        ..VersionEdit::default()
+    };
+    install(core, edit, |view| view.sealed.retain(|sealed| sealed.id != id))?;
+    core.note_flush(outcome.replay_floor, highest);
+    core.metrics.flushes.add(1);
+    core.metrics.flush_bytes_written.add(outcome.bytes);
+    Ok(Some(outcome))
+}
+
+/// Writes what is needed of a memtable; no table if nothing is.
+fn write_table(
+    core: &Core,
+    view: &View,
+    generation: &Arc<Generation>,
+    advice: SeqNo,
+) -> Result<Vec<AddedTable>, Error> {
+    let horizon = core.horizon(advice);
+    let out_of_order = is_out_of_order(view, generation);
+    let limits = DropLimits {
+        older: everything_older(view, generation),
+        newer_lowest_seqno: newer_lowest_seqno(view, Some(generation.id)),
+        out_of_order,
+        last_level: false,
+    };
+    let readers = Readers { watermark: horizon.watermark, snapshots: horizon.snapshots };
+    let mut stream = DropStream::new(core.order().clone(), readers, limits);
+    let options = core.config.table_options(0, false);
+    let mut output = Output::new(core, options, 0, core.next_run_id(), out_of_order);
+    let mut cursor = generation.memtable.cursor();
+    cursor.seek_to_first();
+    let mut seen = 0u64;
+    let mut written = 0u64;
+    let mut emit = |entry: Entry<'_>| {
+        written += 1;
+        output.add(entry)
+    };
+    while cursor.valid() {
+        let entry =
+            Entry { key: cursor.key(), seqno: cursor.seqno(), kind: cursor.kind(), value: cursor.value() };
+        stream.push(entry, &mut emit)?;
+        seen += 1;
+        cursor.next();
+    }
+    stream.finish(&mut emit)?;
+    core.metrics.entries_dropped.add(seen - written);
+    output.finish()
+}
+
+/// Where data older than the memtable may lie: within the bounds of all tables.
+fn everything_older(view: &View, generation: &Arc<Generation>) -> OlderData {
+    let older_memtables = view.sealed.iter().any(|sealed| sealed.id < generation.id);
+    debug_assert!(!older_memtables, "memtables are flushed oldest first");
+    let ranges = view
+        .version
+        .placed()
+        .map(|placed| (Slice::new(placed.table.smallest()), Slice::new(placed.table.largest())));
+    OlderData::new(ranges.collect(), view.active.memtable.order())
+}
+
+/// Whether the memtable holds a sequence number at or below one that is already in tables.
+fn is_out_of_order(view: &View, generation: &Arc<Generation>) -> bool {
+    match (generation.memtable.lowest_seqno(), view.version.highest_seqno()) {
+        (Some(lowest), Some(highest)) => lowest <= highest,
+        _ => false,
+    }
+}
+
+/// Below it everything of this tree is in tables once the oldest memtable is.
+fn replay_floor(core: &Core, view: &View, flushed: &Arc<Generation>, highest: SeqNo) -> SeqNo {
+    let newer = view.generations().filter(|generation| generation.id > flushed.id);
+    let lowest_left = newer.filter_map(|generation| generation.memtable.lowest_seqno()).min();
+    let floor = core.replay_floor().max(highest + 1);
+    lowest_left.map_or(floor, |lowest| floor.min(lowest)).max(core.replay_floor())
+}

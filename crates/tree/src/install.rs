@@ -1,0 +1,151 @@
+//! How a flush or a compaction becomes part of the tree, and how its output is written.
+//!
+//! [`Output`] turns a stream of entries into tables of one level. [`install`] appends the edit to the manifest, syncs it,
+//! and publishes the new view: the edit is durable before any reader or any deletion of a file depends on it
+//! (INV-FLUSH-2). The files of the edit, and their directory entries, are synced before the edit is.
+//!
+//! If the manifest cannot be written it is unknown whether the edit will be found after a crash. Both outcomes are
+//! safe: the new tables stay where they are until the next open, and no input is deleted.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use esker_format::ids::{RunId, TableId};
+use esker_format::manifest::{AddedTable, VersionEdit};
+
+use crate::compaction::stream::Entry;
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::state::View;
+use crate::table::reader::Table;
+use crate::table::writer::{TableOptions, TableWriter};
+use crate::version::{Placed, Version};
+
+/// Tables under construction for one level.
+pub(crate) struct Output<'a> {
+    core: &'a Core,
+    options: TableOptions,
+    level: usize,
+    run: RunId,
+    out_of_order: bool,
+    writer: Option<TableWriter>,
+    finished: Vec<AddedTable>,
+}
+
+impl<'a> Output<'a> {
+    pub(crate) fn new(
+        core: &'a Core,
+        options: TableOptions,
+        level: usize,
+        run: RunId,
+        out_of_order: bool,
+    ) -> Self {
+        Self { core, options, level, run, out_of_order, writer: None, finished: Vec::new() }
+    }
+
+    /// Bytes of the table under construction; 0 if there is none.
+    #[inline]
+    pub(crate) fn table_bytes(&self) -> u64 {
+        self.writer.as_ref().map_or(0, TableWriter::size_bytes)
+    }
+
+    /// Whether `key` is another one than that of the last entry of the table under construction.
+    #[inline]
+    pub(crate) fn is_new_key(&self, key: &[u8]) -> bool {
+        self.writer.as_ref().is_none_or(|writer| writer.is_new_key(key))
+    }
+
+    /// Adds an entry to the table under construction; begins one if there is none.
+    #[inline]
+    pub(crate) fn add(&mut self, entry: Entry<'_>) -> Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let id = self.core.next_table_id();
+                let path = self.core.table_path(id);
+                let created = self.core.config.clock.unix_millis();
+                let writer = TableWriter::create(self.core.fs(), path, id, self.options.clone(), created)?;
+                self.writer.insert(writer)
+            }
+        };
+        writer.add(entry.key, entry.seqno, entry.kind, entry.value)
+    }
+
+    /// Ends the table under construction, if there is one.
+    pub(crate) fn end_table(&mut self) -> Result<()> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let mut table = writer.finish()?;
+        table.level = u8::try_from(self.level).unwrap_or(u8::MAX);
+        table.run = self.run;
+        table.out_of_order = self.out_of_order;
+        self.finished.push(table);
+        Ok(())
+    }
+
+    /// Ends the last table and makes the directory entries of all durable.
+    pub(crate) fn finish(mut self) -> Result<Vec<AddedTable>> {
+        self.end_table()?;
+        if !self.finished.is_empty() {
+            let path = self.core.path();
+            self.core.fs().sync_dir(path).map_err(|e| Error::io("sync", path, e))?;
+        }
+        Ok(std::mem::take(&mut self.finished))
+    }
+}
+
+impl Drop for Output<'_> {
+    /// Given up before its edit was written: nothing names the files.
+    fn drop(&mut self) {
+        for table in &self.finished {
+            // What cannot be deleted now is an orphan of the next open.
+            let _ = self.core.fs().remove_file(&self.core.table_path(table.table));
+        }
+    }
+}
+
+/// Makes an edit durable and current. `arrange` changes what else changes with it in the view.
+pub(crate) fn install(core: &Core, mut edit: VersionEdit, arrange: impl FnOnce(&mut View)) -> Result<()> {
+    let mut manifest = core.manifest();
+    let old = core.state.view_owned();
+    let removed: HashSet<TableId> = edit.removed.iter().map(|removed| removed.table).collect();
+    let added = place(core, &old.version, &removed, &edit)?;
+    let version = old.version.apply(&removed, &added, core.order());
+    debug_assert!(version.is_consistent(core.order()), "an edit made runs overlap");
+    core.stamp_ids(&mut edit);
+    manifest.append(&edit, || core.snapshot_edit(&old.version))?;
+    publish(core, version, arrange);
+    drop(manifest);
+    core.refresh_debt();
+    for placed in old.version.placed() {
+        let id = placed.table.id();
+        // A table that only moved is removed from one place and added in another.
+        if removed.contains(&id) && !added.iter().any(|p| p.table.id() == id) {
+            placed.table.set_obsolete();
+        }
+    }
+    Ok(())
+}
+
+/// The tables that an edit adds, with their places. One that only moves keeps its reader.
+fn place(core: &Core, old: &Version, removed: &HashSet<TableId>, edit: &VersionEdit) -> Result<Vec<Placed>> {
+    let moved: Vec<Placed> = old.placed().filter(|placed| removed.contains(&placed.table.id())).collect();
+    let mut added = Vec::with_capacity(edit.added.len());
+    for meta in &edit.added {
+        let table = match moved.iter().find(|placed| placed.table.id() == meta.table) {
+            Some(placed) => Arc::clone(&placed.table),
+            None => Arc::new(Table::open(core.table_source(), core.table_path(meta.table), meta.clone())?),
+        };
+        added.push(Placed { level: usize::from(meta.level), run: meta.run, table });
+    }
+    Ok(added)
+}
+
+/// Swaps the version. The manifest's lock is held, so versions change one at a time.
+fn publish(core: &Core, version: Version, arrange: impl FnOnce(&mut View)) {
+    let change = core.state.change();
+    let mut view = View::clone(&change.current());
+    view.version = version.into();
+    view.watermark = core.snapshots.watermark();
+    arrange(&mut view);
+    change.publish(view);
+}

@@ -1,0 +1,201 @@
+//! Opening a tree: a new one, or the one that a folder holds.
+//!
+//! 1. Take the lock.
+//! 2. Find the manifest through `CURRENT`; without one the folder must hold nothing, or what a crash left of a creation.
+//! 3. Replay the manifest's edits; refuse another comparator before anything is touched.
+//! 4. Open every table that they name.
+//! 5. Begin a new manifest. No manifest is ever appended to by a second opener, so a torn tail is left behind with its file.
+//! 6. Delete orphans: tables that no edit names, other manifests, temporary files. Foreign files stay (INV-TREE-4).
+//!
+//! Nothing is deleted before the new manifest is durable, so that a crash at any point leaves a tree that opens.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use esker_env::fs::{DirEntry, FileLock};
+use esker_format::file_name::{FileKind, FileName};
+use esker_format::ids::TableId;
+use esker_format::manifest::VersionEdit;
+
+use crate::core::{Core, Jobs, new_generation};
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+use crate::options::{Config, ManifestRecoveryMode};
+use crate::state::{Snapshots, State, View};
+use crate::table::reader::{Table, TableSource};
+use crate::version::manifest_log::{ManifestLog, Recovered, recover};
+use crate::version::{LEVELS, Placed, Version};
+
+/// The first run id of a flush. Lower ids belong to the sole runs of the levels of that number.
+const FIRST_RUN: u64 = LEVELS as u64 + 1;
+
+/// Opens the tree of `config`, or makes a new one. A failed open deletes nothing.
+pub(crate) fn open(config: Config) -> Result<Core> {
+    let path = config.path.clone();
+    let missing = missing_folders(&config)?;
+    config.fs.create_dir_all(&path).map_err(|e| Error::io("create", &path, e))?;
+    let entries = config.fs.read_dir(&path).map_err(|e| Error::io("list", &path, e))?;
+    let kinds: Vec<FileName> = entries.iter().filter_map(|entry| FileName::parse_os(&entry.name)).collect();
+    let has_current = kinds.contains(&FileName::Finished(FileKind::Current));
+    if !has_current {
+        check_empty(&config, &entries, &kinds)?;
+    }
+    let lock = take_lock(&config)?;
+    if !has_current {
+        sync_folders(&config, &missing)?;
+    }
+    let recovered = match has_current {
+        true => recover(&config.fs, &path, config.manifest_recovery == ManifestRecoveryMode::Strict)?,
+        false => Recovered::default(),
+    };
+    let order_name = config.order.name();
+    if let Some(stored) = recovered.state.comparator.as_deref().filter(|stored| *stored != order_name) {
+        return Err(Error::WrongComparator { stored: stored.to_owned(), given: order_name.to_owned() });
+    }
+    let core = build(config, &recovered.state, lock)?;
+    begin_manifest(&core, &recovered)?;
+    remove_orphans(&core, &entries);
+    core.refresh_debt();
+    let seqno_end = recovered.state.last_seqno.map_or(0, |last| last + 1);
+    core.config.seqno.fetch_max(seqno_end);
+    core.config.visible.fetch_max(seqno_end);
+    Ok(core)
+}
+
+/// A folder without a `CURRENT` may hold what a crash left of a creation, and files that every system strews about.
+fn check_empty(config: &Config, entries: &[DirEntry], kinds: &[FileName]) -> Result<()> {
+    let tables = kinds.iter().any(|kind| matches!(kind, FileName::Finished(FileKind::Table(_))));
+    if tables {
+        return Err(Error::MissingFile { path: config.path.join(FileKind::Current.name()) });
+    }
+    let hidden = |name: &OsString| name.as_encoded_bytes().first() == Some(&b'.');
+    let foreign =
+        entries.iter().any(|entry| FileName::parse_os(&entry.name).is_none() && !hidden(&entry.name));
+    if foreign {
+        return Err(Error::NotATree { path: config.path.clone() });
+    }
+    Ok(())
+}
+
+/// The folder and those above it that do not exist yet.
+fn missing_folders(config: &Config) -> Result<Vec<PathBuf>> {
+    let mut missing = Vec::new();
+    for folder in config.path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+        if config.fs.exists(folder).map_err(|e| Error::io("open", folder, e))? {
+            break;
+        }
+        missing.push(folder.to_path_buf());
+    }
+    Ok(missing)
+}
+
+/// Makes the tree's folder, and those that had to be made for it, durable entries of the folders above them. The
+/// folder itself may be left of a creation that failed at this point.
+fn sync_folders(config: &Config, missing: &[PathBuf]) -> Result<()> {
+    for folder in missing.iter().chain(std::iter::once(&config.path).filter(|_| missing.is_empty())) {
+        let parent = match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            Some(_) => Path::new("."),
+            None => continue,
+        };
+        config.fs.sync_dir(parent).map_err(|e| Error::io("sync", parent, e))?;
+    }
+    Ok(())
+}
+
+fn take_lock(config: &Config) -> Result<Option<Box<dyn FileLock>>> {
+    if !config.lock {
+        return Ok(None);
+    }
+    let path = config.path.join(FileKind::Lock.name());
+    match config.fs.lock(&path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::Locked { path }),
+        Err(error) => Err(Error::io("lock", &path, error)),
+    }
+}
+
+/// Puts the tree together from what the manifest says.
+fn build(config: Config, state: &VersionEdit, lock: Option<Box<dyn FileLock>>) -> Result<Core> {
+    let cache = config.cache_or_default();
+    let descriptors = config.descriptors_or_default();
+    let metrics = Arc::new(Metrics::default());
+    let source = TableSource {
+        fs: Arc::clone(&config.fs),
+        cache: Arc::clone(&cache),
+        descriptors: Arc::clone(&descriptors),
+        metrics: Arc::clone(&metrics),
+        order: config.order.clone(),
+    };
+    let mut placed = Vec::with_capacity(state.added.len());
+    for meta in &state.added {
+        let path = config.path.join(FileKind::Table(meta.table).name());
+        let table = Table::open(source.clone(), path, meta.clone())?;
+        placed.push(Placed { level: usize::from(meta.level), run: meta.run, table: Arc::new(table) });
+    }
+    let version = Version::empty().apply(&HashSet::new(), &placed, &config.order);
+    if !version.is_consistent(&config.order) {
+        let path = config.path.join(FileKind::Current.name());
+        return Err(Error::Unsupported { path, what: "runs that overlap" });
+    }
+    let snapshots = Snapshots::new();
+    let watermark = state.watermark.unwrap_or(0);
+    snapshots.raise(watermark, watermark);
+    let view = View {
+        active: new_generation(&config, 1, 0, 0),
+        sealed: Vec::new(),
+        version: Arc::new(version),
+        watermark,
+    };
+    let next_table = state.next_table.map_or(1, |id| id.0);
+    let next_run = state.next_run.map_or(FIRST_RUN, |id| id.0).max(FIRST_RUN);
+    Ok(Core {
+        manifest: Mutex::new(ManifestLog::new(
+            &config.fs,
+            &config.path,
+            &config.random,
+            config.manifest_rotate_bytes,
+        )),
+        config,
+        cache,
+        descriptors,
+        metrics,
+        state: State::new(view),
+        snapshots,
+        flushing: Mutex::new(()),
+        jobs: Mutex::new(Jobs::default()),
+        next_table: AtomicU64::new(next_table),
+        next_run: AtomicU64::new(next_run),
+        replay_floor: AtomicU64::new(state.replay_floor.unwrap_or(0)),
+        seqno_end: AtomicU64::new(state.last_seqno.map_or(0, |last| last + 1)),
+        debt: AtomicU64::new(0),
+        _lock: lock,
+    })
+}
+
+/// Writes the first manifest of this opening.
+fn begin_manifest(core: &Core, recovered: &Recovered) -> Result<()> {
+    let edit = core.snapshot_edit(&core.state.view().version);
+    core.manifest().begin(recovered.id.next(), &edit)
+}
+
+/// Deletes what is ours and of no use. What cannot be deleted is left for the next open.
+fn remove_orphans(core: &Core, entries: &[DirEntry]) {
+    let named: HashSet<TableId> =
+        core.state.view().version.placed().map(|placed| placed.table.id()).collect();
+    let current = core.manifest().id();
+    for entry in entries {
+        let orphan = match FileName::parse_os(&entry.name) {
+            Some(FileName::Temporary(_)) => true,
+            Some(FileName::Finished(FileKind::Table(id))) => !named.contains(&id),
+            Some(FileName::Finished(FileKind::Manifest(id))) => id != current,
+            _ => false,
+        };
+        if orphan {
+            let _ = core.fs().remove_file(&core.path().join(&entry.name));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a tree looks like: its tables, its levels, its memory.
+//!
+//! Everything here reads one view and the counters; nothing is kept for it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use esker_format::ids::{RunId, TableId};
+use esker_mem::seqno::SeqNo;
+use esker_mem::slice::UserKey;
+
+use crate::core::Core;
+use crate::memtable::Generation;
+use crate::version::Placed;
+use crate::version::run::Run;
+
+/// One table of a tree.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TableInfo {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its number.
+    pub id: TableId,
+    /// Its level.
+    pub level: usize,
+    /// Its run within the level.
+    pub run: RunId,
+    /// The smallest user key.
+    pub smallest: UserKey,
+    /// The largest user key.
+    pub largest: UserKey,
+    /// The lowest sequence number.
+    pub lowest_seqno: SeqNo,
+    /// The highest sequence number.
+    pub highest_seqno: SeqNo,
+    /// Entries, tombstones and old versions included.
+    pub entries: u64,
+    /// Tombstones among them.
+    pub tombstones: u64,
+    /// The length of the file in bytes.
+    pub size_bytes: u64,
+    /// Data blocks.
+    pub data_blocks: u64,
+    /// Bytes of the resident index.
+    pub index_bytes: u64,
+    /// Bytes of the resident filter; 0 if there is none.
+    pub filter_bytes: u64,
+    /// Bytes of keys and values before encoding and compression.
+    pub raw_bytes: u64,
+}
+
+/// One level of a tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LevelStats {
+    /// The level.
+    pub level: usize,
+    /// Runs.
+    pub runs: usize,
+    /// Tables.
+    pub tables: usize,
+    /// Entries, tombstones and old versions included.
+    pub entries: u64,
+    /// Tombstones among them.
+    pub tombstones: u64,
+    /// Bytes of the tables.
+    pub size_bytes: u64,
+}
+
+/// The memtables of a tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemtableStats {
+    /// Bytes used in the active memtable.
+    pub active_bytes: u64,
+    /// Entries of the active memtable.
+    pub active_entries: u64,
+    /// Sealed memtables that wait for a flush.
+    pub sealed: usize,
+    /// Bytes of memory that the sealed ones hold.
+    pub sealed_bytes: u64,
+    /// Bytes of memory that all of them hold, their indexes included.
+    pub memory_bytes: u64,
+}
+
+/// Every table of the current version, level by level, newest run first.
+pub(crate) fn tables(core: &Core) -> Vec<TableInfo> {
+    core.state.view_owned().version.placed().map(|placed| table_info(&placed)).collect()
+}
+
+fn table_info(placed: &Placed) -> TableInfo {
+    let table = &placed.table;
+    let (meta, properties) = (table.meta(), table.properties());
+    TableInfo {
+        path: table.path().to_path_buf(),
+        id: meta.table,
+        level: placed.level,
+        run: placed.run,
+        smallest: meta.smallest_key.clone(),
+        largest: meta.largest_key.clone(),
+        lowest_seqno: meta.lowest_seqno,
+        highest_seqno: meta.highest_seqno,
+        entries: meta.entries,
+        tombstones: meta.point_tombstones,
+        size_bytes: meta.file_bytes,
+        data_blocks: properties.data_blocks,
+        index_bytes: table.index_bytes() as u64,
+        filter_bytes: table.filter_bytes() as u64,
+        raw_bytes: properties.raw_key_bytes + properties.raw_value_bytes,
+    }
+}
+
+/// Every level, empty ones included.
+pub(crate) fn levels(core: &Core) -> Vec<LevelStats> {
+    let view = core.state.view_owned();
+    let levels = view.version.levels().iter().enumerate();
+    levels
+        .map(|(level, runs)| {
+            let mut stats = LevelStats { level, runs: runs.len(), ..LevelStats::default() };
+            for table in runs.iter().flat_map(Run::tables) {
+                stats.tables += 1;
+                stats.entries += table.meta().entries;
+                stats.tombstones += table.meta().point_tombstones;
+                stats.size_bytes += table.meta().file_bytes;
+            }
+            stats
+        })
+        .collect()
+}
+
+/// The memtables.
+pub(crate) fn memtables(core: &Core) -> MemtableStats {
+    let view = core.state.view();
+    let memory = |generation: &Arc<Generation>| generation.memtable.memory_bytes() as u64;
+    let sealed_bytes: u64 = view.sealed.iter().map(memory).sum();
+    MemtableStats {
+        active_bytes: view.active.memtable.allocated_bytes() as u64,
+        active_entries: view.active.memtable.len() as u64,
+        sealed: view.sealed.len(),
+        sealed_bytes,
+        memory_bytes: sealed_bytes + memory(&view.active),
+    }
+}
+
+/// How many entries the tree holds at most: tombstones and old versions are counted, too.
+pub(crate) fn approximate_len(core: &Core) -> u64 {
+    let view = core.state.view();
+    let in_memory: u64 = view.generations().map(|generation| generation.memtable.len() as u64).sum();
+    in_memory + view.version.placed().map(|placed| placed.table.meta().entries).sum::<u64>()
+}

@@ -1,0 +1,113 @@
+//! Verification: reads every block of every table and checks what readers rely on.
+//!
+//! For each table: every block's checksum and structure, the order of all entries, that separators divide the blocks, that
+//! the filter knows every key, and that counts and bounds are what the manifest and the properties say. Damage in one
+//! table does not end the verification of the others.
+//!
+//! Blocks are read past the cache, so that what is verified is what lies in the file.
+
+use std::cmp::Ordering;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use esker_format::checksum::key_hash;
+use esker_format::error::DecodeError;
+
+use crate::core::Core;
+use crate::cursor::Cursor;
+use crate::error::Error;
+use crate::table::cursor::{Fill, TableCursor};
+use crate::table::reader::Table;
+
+/// What a verification saw.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// Tables read.
+    pub tables: u64,
+    /// Data blocks read.
+    pub blocks: u64,
+    /// Entries read.
+    pub entries: u64,
+    /// Bytes of the tables.
+    pub bytes: u64,
+    /// What is wrong, by file.
+    pub damage: Vec<Damage>,
+}
+
+/// One finding of a verification.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Damage {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_empty()
+    }
+}
+
+/// Verifies every table of the current version.
+pub(crate) fn verify(core: &Core) -> VerifyReport {
+    let view = core.state.view_owned();
+    let mut report = VerifyReport::default();
+    for placed in view.version.placed() {
+        let table = placed.table;
+        report.tables += 1;
+        report.bytes += table.meta().file_bytes;
+        if let Err(error) = verify_table(core, &table, &mut report) {
+            report.damage.push(Damage { path: table.path().to_path_buf(), error });
+        }
+    }
+    report
+}
+
+/// Walks one table from end to end.
+fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyReport) -> Result<(), Error> {
+    let order = core.order();
+    let broken = |rule| Error::corrupt(table.path(), DecodeError::invalid("table", 0, rule));
+    for at in 0..table.block_count() {
+        let block = table.block_uncached(at)?;
+        block.verify_order(order).map_err(|e| Error::corrupt(table.path(), e))?;
+        report.blocks += 1;
+    }
+    let mut cursor = TableCursor::new(Arc::clone(table), order.clone(), Fill::Bypass);
+    cursor.seek_to_first()?;
+    let mut previous: Option<(Vec<u8>, u64)> = None;
+    let (mut entries, mut tombstones) = (0, 0);
+    while cursor.valid() {
+        let (key, seqno) = (cursor.key(), cursor.seqno());
+        if let Some((last_key, last_seqno)) = &previous {
+            let by_key = order.compare(last_key, key);
+            if by_key.then(seqno.cmp(last_seqno)) != Ordering::Less {
+                return Err(broken("entries ascend by key and descend by sequence number"));
+            }
+        } else if !order.same_key(key, table.smallest()) {
+            return Err(broken("the first key is the smallest key of the manifest"));
+        }
+        if !table.may_contain(key_hash(key)) {
+            return Err(broken("the filter knows every key"));
+        }
+        if seqno < table.meta().lowest_seqno || seqno > table.meta().highest_seqno {
+            return Err(broken("sequence numbers are within the bounds of the manifest"));
+        }
+        entries += 1;
+        tombstones += u64::from(cursor.kind().is_tombstone());
+        previous = Some((key.to_vec(), seqno));
+        cursor.next()?;
+    }
+    report.entries += entries;
+    if previous.is_none_or(|(last_key, _)| !order.same_key(&last_key, table.largest())) {
+        return Err(broken("the last key is the largest key of the manifest"));
+    }
+    if entries != table.meta().entries || tombstones != table.meta().point_tombstones {
+        return Err(broken("the counts of the manifest are those of the entries"));
+    }
+    Ok(())
+}

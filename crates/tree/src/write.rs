@@ -1,0 +1,110 @@
+//! Writes: one entry, or room for a caller's own batch, in the active memtable.
+//!
+//! A write is refused before anything changes if its key or value is too long or its sequence number is out of
+//! range. When the active memtable is full it is sealed and a new one takes its place; sealed memtables wait for
+//! [`crate::flush`].
+//!
+//! A write below the watermark is refused (INV-VIEW-4): the check stands under the memtable's lock, and whoever raises
+//! the watermark passes through that lock before it relies on it.
+//!
+//! Not here: durability. A bare tree keeps nothing of its memtables over a crash.
+
+use std::sync::Arc;
+
+use esker_format::checksum::key_hash;
+use esker_mem::kind::Kind;
+use esker_mem::memtable::Memtable;
+use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::memtable::{Generation, Refused, Reservation};
+use crate::state::View;
+
+/// The longest key, in bytes.
+pub(crate) const MAX_KEY_LEN: usize = 65_535;
+/// The longest value, in bytes.
+pub(crate) const MAX_VALUE_LEN: usize = u32::MAX as usize;
+
+/// Refuses what is too long.
+#[inline]
+pub(crate) fn check_lengths(key: &[u8], value: &[u8]) -> Result<()> {
+    if key.len() > MAX_KEY_LEN {
+        return Err(Error::KeyTooLong { len: key.len() });
+    }
+    if value.len() > MAX_VALUE_LEN {
+        return Err(Error::ValueTooLong { len: value.len() });
+    }
+    Ok(())
+}
+
+/// Writes one entry; returns the bytes that it took and the size of the memtable afterwards.
+pub(crate) fn insert(core: &Core, key: &[u8], value: &[u8], seqno: SeqNo, kind: Kind) -> Result<(u64, u64)> {
+    check_lengths(key, value)?;
+    if seqno >= MAX_SEQNO {
+        return Err(Error::SeqnoTooHigh { seqno });
+    }
+    let hash = key_hash(key);
+    loop {
+        let view = core.state.view();
+        let generation = &view.active;
+        let written = generation.writer().and_then(|mut writer| {
+            let watermark = core.snapshots.watermark();
+            if seqno < watermark {
+                return Ok(Err(Error::SeqnoTooOld { seqno, watermark }));
+            }
+            writer.insert(key, hash, seqno, kind, value).map(Ok).map_err(|_| Refused::Full)
+        });
+        match written {
+            Ok(inserted) => {
+                let added = inserted?;
+                return Ok((added as u64, generation.memtable.allocated_bytes() as u64));
+            }
+            Err(Refused::Sealed) => {}
+            Err(Refused::Full) => {
+                replace_active(core, generation, Memtable::bytes_needed(1, key.len() + value.len()));
+            }
+        }
+    }
+}
+
+/// Reserves room for a batch of `entries` with `key_value_bytes` bytes of keys and values together.
+pub(crate) fn reserve(core: &Core, entries: usize, key_value_bytes: usize) -> Reservation {
+    loop {
+        let view = core.state.view();
+        match view.active.reserve(entries, key_value_bytes) {
+            Ok(reservation) => return reservation,
+            Err(Refused::Sealed) => {}
+            Err(Refused::Full) => {
+                replace_active(core, &view.active, Memtable::bytes_needed(entries, key_value_bytes));
+            }
+        }
+    }
+}
+
+/// Seals the active memtable if it holds anything; says whether it did.
+pub(crate) fn rotate(core: &Core) -> bool {
+    let view = core.state.view();
+    if view.active.memtable.is_empty() {
+        return false;
+    }
+    replace_active(core, &view.active, 0)
+}
+
+/// Seals `old` if it is still the active memtable, and puts one of at least `needed` bytes in its place.
+fn replace_active(core: &Core, old: &Arc<Generation>, needed: usize) -> bool {
+    let change = core.state.change();
+    let mut view = View::clone(&change.current());
+    if view.active.id != old.id {
+        return false;
+    }
+    let active = core.new_generation(old.id + 1, needed, old.memtable.len());
+    let sealed = std::mem::replace(&mut view.active, active);
+    view.sealed.insert(0, Arc::clone(&sealed));
+    change.publish(view);
+    // A writer that still holds the old view either got in before this, and is in the sealed memtable, or finds it
+    // sealed and comes back for the new one, which is in place. A flush seals once more before it reads.
+    sealed.seal();
+    core.metrics.memtables_sealed.add(1);
+    true
+}

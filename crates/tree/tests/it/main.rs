@@ -1,0 +1,17 @@
+//! Integration tests of the bare tree.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod concurrency;
+mod faults;
+mod model;
+mod oracle;
+mod snapshots;
+mod tables;
