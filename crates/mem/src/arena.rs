@@ -22,6 +22,9 @@ pub(crate) const GRANULE: usize = 8;
 /// Bytes at the bottom that belong to nobody, so that offset 0 means "none".
 pub(crate) const RESERVED: usize = LINE;
 
+/// Bytes of records from which on an arena is no longer one of many that hold next to nothing, so that huge pages pay.
+const IN_USE: usize = 1 << 20;
+
 /// The largest capacity whose offsets fit 32 bits.
 const MAX_CAPACITY: usize = (u32::MAX as usize) * GRANULE / LINE * LINE;
 
@@ -145,6 +148,9 @@ impl Arena {
             return None;
         }
         self.bottom.store(at + len, Ordering::Relaxed);
+        if at < IN_USE && at + len >= IN_USE {
+            self.region.ask_for_huge_pages();
+        }
         u32::try_from(at / GRANULE).ok()
     }
 

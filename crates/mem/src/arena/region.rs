@@ -5,7 +5,7 @@
 //! are, and are only read from then on: [`Region::write`], [`Region::bytes`].
 //!
 //! Fresh memory comes zeroed from the operating system and is not touched here, so pages cost nothing until they are
-//! used; large regions ask for huge pages. A recycled region holds whatever its former user left: whoever allocates cells initialises them.
+//! used; large regions that are in use ask for huge pages. A recycled region holds whatever its former user left: whoever allocates cells initialises them.
 
 use crate::sync::AtomicU64;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -20,19 +20,8 @@ const ALLOCATED_ALIGN: usize = 16;
 /// The size of a huge page.
 const HUGE_PAGE: usize = 2 << 20;
 
-/// Asks for huge pages, which spare a search or an insert several misses of the address translation cache. A wish: where
-/// it is not granted, nothing changes.
-fn ask_for_huge_pages(base: NonNull<u8>, len: usize) {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::mm::{Advice, madvise};
-        let whole = len & !(HUGE_PAGE - 1);
-        // SAFETY: the pages are wholly within an allocation of ours; this advice changes neither contents nor validity.
-        let _ = unsafe { madvise(base.as_ptr().cast(), whole, Advice::LinuxHugepage) };
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (base, len);
-}
+/// The size from which on a region is aligned to huge pages.
+const LARGE: usize = 2 * HUGE_PAGE;
 
 /// Types that may stand anywhere in a region.
 ///
@@ -66,7 +55,7 @@ impl Region {
             return Self::none();
         }
         // The slack is address space only: nobody touches it.
-        let align = if len >= 2 * HUGE_PAGE { HUGE_PAGE } else { LINE };
+        let align = if len >= LARGE { HUGE_PAGE } else { LINE };
         let Ok(layout) = Layout::from_size_align(len.saturating_add(align), ALLOCATED_ALIGN) else {
             handle_alloc_error(Layout::new::<u8>());
         };
@@ -77,9 +66,6 @@ impl Region {
         assert!(slack <= align, "the allocator's memory cannot be aligned");
         // SAFETY: `slack` is at most `align`, and the allocation is that much longer than `len`.
         let base = unsafe { allocation.add(slack) };
-        if align == HUGE_PAGE {
-            ask_for_huge_pages(base, len);
-        }
         Self { base, len, allocation, layout }
     }
 
@@ -90,6 +76,20 @@ impl Region {
             len: 0,
             allocation: NonNull::dangling(),
             layout: Layout::new::<()>(),
+        }
+    }
+
+    /// Asks for huge pages, if the region is large: they spare a search or an insert several misses of the address
+    /// translation cache, and fault in at a fraction of the cost. But the first touch of each takes two megabytes, so
+    /// ask when the region is known to be in use. A wish: where it is not granted, nothing changes.
+    #[cold]
+    pub(crate) fn ask_for_huge_pages(&self) {
+        #[cfg(target_os = "linux")]
+        if self.len >= LARGE {
+            use rustix::mm::{Advice, madvise};
+            let whole = self.len & !(HUGE_PAGE - 1);
+            // SAFETY: the range is within our allocation, and this advice changes neither contents nor validity.
+            let _ = unsafe { madvise(self.base.as_ptr().cast(), whole, Advice::LinuxHugepage) };
         }
     }
 

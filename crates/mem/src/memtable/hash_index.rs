@@ -54,7 +54,10 @@ const fn tag(hash: u64) -> u64 {
 
 impl Table {
     fn new(slots: usize) -> Self {
-        Self { region: Region::new(slots * SLOT_BYTES), slots }
+        let region = Region::new(slots * SLOT_BYTES);
+        // Whoever expects so many keys touches every page soon, in no order.
+        region.ask_for_huge_pages();
+        Self { region, slots }
     }
 
     #[inline]
