@@ -71,7 +71,7 @@ impl Codec {
     pub const fn is_available(self) -> bool {
         match self {
             Self::None => true,
-            Self::Lz4 => cfg!(feature = "lz4"),
+            Self::Lz4 => lz4::IS_AVAILABLE,
             Self::Snappy | Self::Zstd | Self::ZstdDictionary => false,
         }
     }
@@ -91,8 +91,7 @@ impl Codec {
     /// stored as it is, since reading it in place is worth more than the space.
     pub fn compress(self, payload: &[u8], out: &mut Vec<u8>) -> bool {
         match self {
-            #[cfg(feature = "lz4")]
-            Self::Lz4 => compress_lz4(payload, out),
+            Self::Lz4 => lz4::compress(payload, out),
             _ => false,
         }
     }
@@ -115,8 +114,7 @@ impl Codec {
         let len = usize::try_from(uncompressed_len)
             .map_err(|_| DecodeError::invalid(STRUCTURE, 0, "a block fits into memory"))?;
         let decompressed = match self {
-            #[cfg(feature = "lz4")]
-            Self::Lz4 => decompress_lz4(stored, len),
+            Self::Lz4 => lz4::decompress(stored, len),
             _ => Some(stored.to_vec()),
         };
         match decompressed {
@@ -126,29 +124,47 @@ impl Codec {
     }
 }
 
-/// LZ4 takes at most this many bytes at once.
 #[cfg(feature = "lz4")]
-const MAX_LZ4_INPUT: usize = 0x7e00_0000;
+mod lz4 {
+    use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
 
-#[cfg(feature = "lz4")]
-fn compress_lz4(payload: &[u8], out: &mut Vec<u8>) -> bool {
-    if payload.len() > MAX_LZ4_INPUT {
-        return false;
+    pub(super) const IS_AVAILABLE: bool = true;
+
+    /// LZ4 takes at most this many bytes at once.
+    const MAX_INPUT_BYTES: usize = 0x7e00_0000;
+
+    pub(super) fn compress(payload: &[u8], out: &mut Vec<u8>) -> bool {
+        if payload.len() > MAX_INPUT_BYTES {
+            return false;
+        }
+        let start = out.len();
+        out.resize(start + get_maximum_output_size(payload.len()), 0);
+        let Some(room) = out.get_mut(start..) else { return false };
+        let written = compress_into(payload, room).unwrap_or(usize::MAX);
+        let pays = written < payload.len() - payload.len() / 8;
+        out.truncate(if pays { start + written } else { start });
+        pays
     }
-    let start = out.len();
-    out.resize(start + lz4_flex::block::get_maximum_output_size(payload.len()), 0);
-    let Some(room) = out.get_mut(start..) else { return false };
-    let written = lz4_flex::block::compress_into(payload, room).unwrap_or(usize::MAX);
-    let pays = written < payload.len() - payload.len() / 8;
-    out.truncate(if pays { start + written } else { start });
-    pays
+
+    pub(super) fn decompress(stored: &[u8], len: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        let written = decompress_into(stored, &mut bytes).ok()?;
+        (written == len).then_some(bytes)
+    }
 }
 
-#[cfg(feature = "lz4")]
-fn decompress_lz4(stored: &[u8], len: usize) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; len];
-    let written = lz4_flex::block::decompress_into(stored, &mut bytes).ok()?;
-    (written == len).then_some(bytes)
+/// The twin without the feature.
+#[cfg(not(feature = "lz4"))]
+mod lz4 {
+    pub(super) const IS_AVAILABLE: bool = false;
+
+    pub(super) fn compress(_: &[u8], _: &mut Vec<u8>) -> bool {
+        false
+    }
+
+    pub(super) fn decompress(_: &[u8], _: usize) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[cfg(test)]

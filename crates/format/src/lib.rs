@@ -6,7 +6,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | words | [`error`] [`limits`] [`ids`] [`checksum`] [`varint`] [`codec`] [`reader`] [`column`] [`tagged`] [`sorted_heads`] |
+//! | words | [`error`] [`limits`] [`ids`] [`checksum`] [`varint`] [`codec`] [`reader`] [`mod@column`] [`tagged`] [`sorted_heads`] |
 //! | envelope | [`block`]: around every block of every file |
 //! | blocks | [`data_block`] [`index_block`] [`filter`] [`range_tombstones`] [`properties`] |
 //! | log | [`batch`] in frames of a [`log`] |

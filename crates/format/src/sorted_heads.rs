@@ -4,7 +4,7 @@
 //! key order; it is stored little-endian. The search is **two-level**: it counts how many groups of eight lie wholly below the
 //! wanted head, looking at each group's last head, and then counts inside the one group that remains. All loads of a
 //! level are independent, so a cold block costs two rounds of parallel cache misses where a binary search takes one round
-//! per step. Arrays beyond [`WIDE`] are halved first.
+//! per step. Arrays beyond 256 heads are halved first.
 //!
 //! Equal heads say nothing about the keys behind them (`"a"` and `"a\0"` have the same head): the caller compares inside the
 //! range of equals that [`equal_range`] gives.

@@ -1,6 +1,6 @@
 //! Where the parts of a data block's payload are: parsing, which checks everything once (INV-FMT-3), and access by index.
 //!
-//! [`Layout::parse`] admits only payloads in which every later access lies inside; the accessors therefore have no errors, and
+//! `Layout::parse` admits only payloads in which every later access lies inside; the accessors therefore have no errors, and
 //! their fallbacks (empty bytes, the column's base) are never taken. The payload itself stays with the caller.
 //!
 //! Not here: search ([`crate::data_block`]), and the byte table, which is in that module's text too.
