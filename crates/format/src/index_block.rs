@@ -1,9 +1,9 @@
 //! The index of a table: for each data block a separator, the block's handle and its highest seqno.
 //!
 //! Separators ascend; a key belongs to the first block whose separator is `>=` it. They are as short as can be
-//! ([`separator`]). The index is a **tree of nodes of 64 entries, each with its own common prefix and heads**, searched like a data
-//! block. (One flat array of heads after a table-wide prefix ties massively under shared prefixes.) An inner node's keys are
-//! the last separators of its children; the child of entry `i` of node `n` is node `64·n + i` of the level below, so only
+//! ([`separator`]). The index is a **tree of nodes, each with its own common prefix and heads**, searched like a data block: leaves of 64 entries, inner nodes
+//! of 128. (One flat array of heads after a table-wide prefix ties massively under shared prefixes.) An inner node's keys are
+//! the last separators of its children; the child of entry `i` of node `n` is node `128·n + i` of the level below, so only
 //! leaves store anything beside keys.
 //!
 //! | at | bytes | field | |
@@ -14,7 +14,8 @@
 //! | 8 | 8·nodes | directory | where each node begins in the payload: root first, leaves last |
 //! | | | nodes | [`node`] gives their byte table |
 //!
-//! The numbers of levels and nodes follow from the count: `ceil(count / 64)` leaves, and so on up to one root.
+//! The numbers of levels and nodes follow from the count: `ceil(count / 64)` leaves, `ceil(leaves / 128)` nodes above
+//! them, and so on up to one root.
 //!
 //! **Limits.** 2³²−1 blocks. **Checksum scope.** The envelope's. **Damage.** [`Index::decode`] checks every node once; afterwards no
 //! access can fail (INV-FMT-4). Whether a handle lies inside the file is for its reader to ask
@@ -46,7 +47,7 @@ pub mod separator;
 
 use crate::block::BlockHandle;
 use crate::error::{DecodeError, Problem};
-use crate::index_block::node::{NODE_ENTRIES, Node, NodeLevel, STRUCTURE};
+use crate::index_block::node::{INNER_ENTRIES, LEAF_ENTRIES, Node, NodeLevel, STRUCTURE};
 use crate::reader::Reader;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
@@ -98,7 +99,8 @@ impl Index {
             let of_level = index.entries_of_level(depth);
             for number in level.clone() {
                 let range = index.node_range(number);
-                let entries = (of_level - (number - level.start) * NODE_ENTRIES).min(NODE_ENTRIES);
+                let full = index.node_level(depth).entries();
+                let entries = (of_level - (number - level.start) * full).min(full);
                 let at = expected_start as u64;
                 let bytes =
                     index.payload.as_bytes().get(range.clone()).filter(|_| range.start == expected_start);
@@ -152,7 +154,7 @@ impl Index {
                 // Only the root can end below the key, unless the bytes lie: then this is an answer like any other.
                 return None;
             }
-            ordinal = ordinal * NODE_ENTRIES + place;
+            ordinal = ordinal * self.node_level(depth).entries() + place;
         }
         (self.count > 0).then_some(ordinal)
     }
@@ -164,7 +166,7 @@ impl Index {
         let Some(leaf) = self.leaf(ordinal) else {
             return IndexEntry { handle: BlockHandle::default(), highest_seqno: 0 };
         };
-        let (offset, len, highest_seqno) = leaf.columns(ordinal % NODE_ENTRIES);
+        let (offset, len, highest_seqno) = leaf.columns(ordinal % LEAF_ENTRIES);
         IndexEntry { handle: BlockHandle { offset, len }, highest_seqno }
     }
 
@@ -173,7 +175,7 @@ impl Index {
     pub fn separator_into(&self, ordinal: usize, separator: &mut Vec<u8>) {
         separator.clear();
         if let Some(leaf) = self.leaf(ordinal) {
-            leaf.key_into(ordinal % NODE_ENTRIES, separator);
+            leaf.key_into(ordinal % LEAF_ENTRIES, separator);
         }
     }
 
@@ -181,7 +183,7 @@ impl Index {
     fn leaf(&self, ordinal: usize) -> Option<Node<'_>> {
         let depth = self.levels.len().checked_sub(1)?;
         let leaves = self.levels.get(depth)?;
-        self.node(depth, leaves.start + ordinal / NODE_ENTRIES)
+        self.node(depth, leaves.start + ordinal / LEAF_ENTRIES)
     }
 
     #[inline]
@@ -216,11 +218,10 @@ impl Index {
 /// The node numbers of each level, root first, in an index of `count` entries.
 pub(crate) fn levels(count: usize) -> Vec<Range<usize>> {
     let mut sizes = Vec::new();
-    let mut entries = count;
-    while entries > 0 {
-        let nodes = entries.div_ceil(NODE_ENTRIES);
+    let mut nodes = count.div_ceil(LEAF_ENTRIES);
+    while nodes > 0 {
         sizes.push(nodes);
-        entries = if nodes == 1 { 0 } else { nodes };
+        nodes = if nodes == 1 { 0 } else { nodes.div_ceil(INNER_ENTRIES) };
     }
     let mut next = 0;
     let numbered = sizes.iter().rev().map(|&nodes| {

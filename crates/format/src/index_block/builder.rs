@@ -5,7 +5,7 @@
 
 use crate::block::BlockHandle;
 use crate::column::ColumnShape;
-use crate::index_block::node::{FLAG_HEADS, FLAG_WIDE_OFFSETS, NODE_ENTRIES};
+use crate::index_block::node::{FLAG_HEADS, FLAG_WIDE_OFFSETS, NodeLevel};
 use crate::limits::MAX_KEY_BYTES;
 use crate::varint::put_varint;
 use esker_mem::head::head;
@@ -70,12 +70,12 @@ impl IndexBuilder {
         let mut levels: Vec<Vec<Vec<u8>>> = Vec::new();
         let mut level_keys = self.entries.clone();
         while !level_keys.is_empty() {
-            let is_leaf = levels.is_empty();
-            let nodes = level_keys.chunks(NODE_ENTRIES).map(|entries| self.node(entries, is_leaf)).collect();
-            levels.push(nodes);
-            level_keys = match level_keys.len() {
-                0..=NODE_ENTRIES => Vec::new(),
-                _ => level_keys.chunks(NODE_ENTRIES).filter_map(|entries| entries.last().copied()).collect(),
+            let level = if levels.is_empty() { NodeLevel::Leaf } else { NodeLevel::Inner };
+            let chunks = || level_keys.chunks(level.entries());
+            levels.push(chunks().map(|entries| self.node(entries, level)).collect());
+            level_keys = match chunks().len() {
+                1 => Vec::new(),
+                _ => chunks().filter_map(|entries| entries.last().copied()).collect(),
             };
         }
         let count = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
@@ -94,7 +94,7 @@ impl IndexBuilder {
         self.entries.clear();
     }
 
-    fn node(&self, entries: &[Gathered], is_leaf: bool) -> Vec<u8> {
+    fn node(&self, entries: &[Gathered], level: NodeLevel) -> Vec<u8> {
         let lcp = if self.order_is_bytes { self.common_prefix(entries) } else { 0 };
         let (mut keys, mut offsets) = (Vec::new(), Vec::new());
         for entry in entries {
@@ -107,14 +107,14 @@ impl IndexBuilder {
         let wide = offsets.last().is_some_and(|&last| last > usize::from(u16::MAX));
         let flags =
             if self.order_is_bytes { FLAG_HEADS } else { 0 } | if wide { FLAG_WIDE_OFFSETS } else { 0 };
-        let columns: &[fn(&Gathered) -> u64] = if is_leaf {
+        let columns: &[fn(&Gathered) -> u64] = if level == NodeLevel::Leaf {
             &[|entry| entry.handle.offset, |entry| entry.handle.len, |entry| entry.highest_seqno]
         } else {
             &[]
         };
         let shapes: Vec<ColumnShape> = columns.iter().map(|value| shape(entries.iter().map(value))).collect();
         let width = |column: usize| shapes.get(column).map_or(0, |shape| shape.width);
-        // At most 64 entries, and a prefix is no longer than a key.
+        // At most 128 entries, and a prefix is no longer than a key.
         let count = u8::try_from(entries.len()).unwrap_or(u8::MAX);
         let [lcp_low, lcp_high] = u16::try_from(lcp).unwrap_or(u16::MAX).to_le_bytes();
         let mut node = vec![count, flags, lcp_low, lcp_high, width(0), width(1), width(2), 0];
@@ -128,7 +128,7 @@ impl IndexBuilder {
             }
         }
         for offset in offsets {
-            // 64 keys of 64 KiB stay far below 4 GiB.
+            // 128 keys of 64 KiB stay far below 4 GiB.
             let bytes = u32::try_from(offset).unwrap_or(u32::MAX).to_le_bytes();
             node.extend_from_slice(if wide { &bytes } else { &bytes[..2] });
         }

@@ -1,8 +1,8 @@
-//! A node of the index tree: up to 64 keys, searched in place, and in a leaf their blocks.
+//! A node of the index tree: up to 64 keys and their blocks in a leaf, up to 128 keys in an inner node, searched in place.
 //!
 //! | at | bytes | field | |
 //! |---|---|---|---|
-//! | 0 | 1 | count | 1..=64 |
+//! | 0 | 1 | count | 1..=64 in a leaf, 1..=128 in an inner node |
 //! | 1 | 1 | flags | 1 = heads (byte order), 2 = wide key offsets |
 //! | 2 | 2 | lcp | length of the common prefix; 0 without heads |
 //! | 4 | 3 | widths | of the columns: block offset, block length, highest seqno; 0 in an inner node |
@@ -29,8 +29,12 @@ use std::cmp::Ordering;
 
 pub(crate) const STRUCTURE: &str = "index";
 
-/// Keys in a full node.
-pub const NODE_ENTRIES: usize = 64;
+/// Keys in a full leaf.
+pub const LEAF_ENTRIES: usize = 64;
+
+/// Keys in a full inner node. Its keys are far apart anyway, so that a narrower node would share little more of a prefix, and a
+/// table of 64 MiB has two levels.
+pub const INNER_ENTRIES: usize = 128;
 
 pub(crate) const FLAG_HEADS: u8 = 1;
 pub(crate) const FLAG_WIDE_OFFSETS: u8 = 2;
@@ -43,6 +47,17 @@ const LEAF_HEADER_BYTES: usize = 32;
 pub(crate) enum NodeLevel {
     Inner,
     Leaf,
+}
+
+impl NodeLevel {
+    /// Keys in a full node.
+    #[inline]
+    pub(crate) const fn entries(self) -> usize {
+        match self {
+            Self::Inner => INNER_ENTRIES,
+            Self::Leaf => LEAF_ENTRIES,
+        }
+    }
 }
 
 /// A view of one node's bytes.

@@ -81,7 +81,7 @@ fn check(separators: &[Vec<u8>], order: &KeyOrder) {
 fn indexes_agree_with_a_sorted_vector() {
     let mut random = fastrand::Rng::with_seed(21);
     for order in [KeyOrder::Bytes, KeyOrder::new(Arc::new(Reversed))] {
-        for count in [0, 1, 2, 63, 64, 65, 200, 4096, 4097, 5000] {
+        for count in [0, 1, 2, 63, 64, 65, 200, 4096, 4097, 8192, 8193, 9000] {
             for alphabet in [1, 3, 255] {
                 let mut separators: Vec<Vec<u8>> = (0..count)
                     .map(|_| {
