@@ -5,7 +5,8 @@
 //! are, and are only read from then on: [`Region::write`], [`Region::bytes`].
 //!
 //! Fresh memory comes zeroed from the operating system and is not touched here, so pages cost nothing until they are
-//! used; large regions that are in use ask for huge pages. A recycled region holds whatever its former user left: whoever allocates cells initialises them.
+//! used; large regions that are in use ask for huge pages. A recycled region holds whatever its former user left:
+//! whoever allocates cells initialises them.
 
 use crate::sync::AtomicU64;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
