@@ -2,7 +2,12 @@
 //! that hit and miss, seeks, scans in both directions, flush and compaction.
 //!
 //! `cargo bench -p esker-tree --bench tree`
-#![allow(clippy::unwrap_used, missing_docs, reason = "benches stop at the first error")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "benches stop at the first error"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -38,6 +43,10 @@ fn load(tree: &Tree, seqno: &SequenceNumberCounter, visible: &SequenceNumberCoun
     visible.set(seqno.get());
 }
 
+fn flush(tree: &Tree) {
+    tree.flush_active_memtable(SeqNo::MAX).unwrap();
+}
+
 fn settle(tree: &Tree) {
     while let Some(job) = tree.pick_compaction(true) {
         job.run(SeqNo::MAX, &CancelToken::default()).unwrap();
@@ -48,7 +57,7 @@ fn reads(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let (tree, seqno, visible) = open(folder.path());
     load(&tree, &seqno, &visible);
-    tree.flush_active_memtable(SeqNo::MAX).unwrap();
+    flush(&tree);
     settle(&tree);
     assert_eq!(tree.len(SeqNo::MAX).unwrap() as u64, RECORDS);
     let keys: Vec<_> =
@@ -61,10 +70,10 @@ fn reads(c: &mut Criterion) {
         i
     };
     group.bench_function("get hit", |b| {
-        b.iter(|| black_box(tree.get(&keys[next()], SeqNo::MAX).unwrap()).unwrap())
+        b.iter(|| black_box(tree.get(&keys[next()], SeqNo::MAX).unwrap()).unwrap());
     });
     group.bench_function("get miss", |b| {
-        b.iter(|| black_box(tree.get(&missing[next()], SeqNo::MAX).unwrap()))
+        b.iter(|| black_box(tree.get(&missing[next()], SeqNo::MAX).unwrap()));
     });
     group.bench_function("seek and 10", |b| {
         b.iter(|| {
@@ -84,17 +93,14 @@ fn reads(c: &mut Criterion) {
 fn writes(c: &mut Criterion) {
     let mut group = c.benchmark_group("load");
     group.sample_size(10).throughput(Throughput::Elements(RECORDS));
-    let timed = |part: fn(&Tree)| {
+    let timed = |prepare: fn(&Tree), part: fn(&Tree)| {
         move |rounds: u64| {
             let mut total = Duration::ZERO;
             for _ in 0..rounds {
                 let folder = tempfile::tempdir().unwrap();
                 let (tree, seqno, visible) = open(folder.path());
                 load(&tree, &seqno, &visible);
-                tree.rotate_memtable();
-                if part as usize == settle as usize {
-                    tree.flush_active_memtable(SeqNo::MAX).unwrap();
-                }
+                prepare(&tree);
                 let start = Instant::now();
                 part(&tree);
                 total += start.elapsed();
@@ -102,10 +108,8 @@ fn writes(c: &mut Criterion) {
             total
         }
     };
-    group.bench_function("flush", |b| {
-        b.iter_custom(timed(|tree| tree.flush_active_memtable(SeqNo::MAX).unwrap()));
-    });
-    group.bench_function("compaction", |b| b.iter_custom(timed(settle)));
+    group.bench_function("flush", |b| b.iter_custom(timed(|_| {}, flush)));
+    group.bench_function("compaction", |b| b.iter_custom(timed(flush, settle)));
     group.finish();
 }
 
