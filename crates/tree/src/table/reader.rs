@@ -93,6 +93,9 @@ impl Table {
         if meta.global_seqno.is_some() {
             return Err(Error::Unsupported { path, what: "a global sequence number" });
         }
+        if meta.largest_key_is_exclusive {
+            return Err(Error::Unsupported { path, what: "a key range that ends with a range tombstone" });
+        }
         let no_index = || corrupt(DecodeError::invalid("footer", footer_at, "a table has an index"));
         let index = block(BlockType::Index, footer.index.ok_or_else(no_index)?)?;
         let index = Index::decode(index).map_err(corrupt)?;
