@@ -172,6 +172,16 @@ fn push_padding(out: &mut Vec<u8>, payload_len: usize) {
     out.extend_from_slice([0; FRAME_ALIGNMENT].get(..padding).unwrap_or_default());
 }
 
+/// How long the frame is that begins with `header`, as stated there: for a reader that does not hold the whole file. `None` if
+/// this is no header of a frame of this log. Nothing is verified yet.
+#[must_use]
+pub fn stated_frame_len(header: &[u8], log: LogId) -> Option<u64> {
+    let mut fields = Reader::new(STRUCTURE, header.get(CHECKSUM_BYTES..)?);
+    let (length_and_flags, _first_seqno) = (fields.u64().ok()?, fields.u64().ok()?);
+    let (_count, tag) = (fields.u32().ok()?, fields.u32().ok()?);
+    (tag == log_tag(log)).then(|| frame_len(length_and_flags & MAX_PAYLOAD_BYTES))
+}
+
 /// What stands at the front of `bytes`, which begin at `offset` of the file of `log` and reach to its end.
 #[must_use]
 pub fn decode_frame(bytes: &[u8], log: LogId, offset: u64) -> FrameAt<'_> {

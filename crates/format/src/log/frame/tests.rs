@@ -83,3 +83,12 @@ fn a_synced_position_that_does_not_fit_is_a_lower_one() {
     let FrameAt::Frame(frame) = decode_frame(&out, LOG, 64) else { panic!("a frame") };
     assert_eq!(frame.meta.synced.offset, u64::from(u32::MAX) * 8);
 }
+
+#[test]
+fn the_stated_length_is_that_of_the_frame() {
+    let mut out = Vec::new();
+    append_frame(&mut out, &meta(), LOG, 64, b"a payload of 23 bytes..");
+    assert_eq!(stated_frame_len(&out, LOG), Some(out.len() as u64));
+    assert_eq!(stated_frame_len(&out, LogId(LOG.0 + 1)), None, "of another life");
+    assert_eq!(stated_frame_len(&out[..31], LOG), None, "cut short");
+}
