@@ -1,0 +1,429 @@
+//! THE WRITE PATH: from an encoded request to an acknowledged, visible write.
+//!
+//! A writer encodes its operations into the [`Request`] of its [`Ticket`], outside of any lock, and calls
+//! [`Pipeline::commit`]. Two locks order everything behind it, taken hand over hand: the *log lock* (its holder is the
+//! leader) and the *apply lock*.
+//!
+//! 1. **Lead or follow.** Whoever finds the log lock free takes it and leads, with no queue and no handoff: that is an
+//!    uncontended write. Everyone else queues the ticket, looks for a moment whether the lock comes free, and sleeps.
+//!    A leader takes what is queued (up to 1 MiB) into its group. Whoever lets go of the log lock while someone is
+//!    queued promotes the first one to lead, so nobody sleeps without a leader (INV-COMMIT-5).
+//! 2. **Reserve** memtable space for the whole group in every keyspace that it touches; a memtable without enough room
+//!    is sealed here. As that happens under the log lock, all sequence numbers below the present one are in the old
+//!    memtable and all from it on in the new one (INV-COMMIT-2).
+//! 3. **Number and append.** Sequence numbers and the place in the log are taken together, one number for each
+//!    operation. One frame holds the group. If it cannot be appended, the whole group fails, nothing was applied, and
+//!    its numbers are burnt (INV-COMMIT-3).
+//! 4. **Apply.** The apply lock is taken *before* the log lock is let go, so groups are applied in log order, while
+//!    the next leader already writes its frame. Applying cannot fail: the room was reserved (INV-COMMIT-1).
+//! 5. **Publish** the last number + 1, once for the group, still under the apply lock: so in order (INV-COMMIT-4), and
+//!    a batch becomes visible as a whole, across keyspaces.
+//! 6. **Acknowledge.** Followers are told; a `Sync` writer then waits for the device ([`LogSync::sync_to`]), holding
+//!    no lock: readers may see its write before it is durable, and an `Os` write never waits for a sync (INV-COMMIT-6).
+//!
+//! Lock order: log → apply; log → queue; the queue's and the tickets' mutexes are leaves. The environment is a trait, so
+//! that all of this is tested without a database.
+//!
+//! Not here: waiting for memory, which must happen before the log lock ([`crate::backpressure`]); frames and segments
+//! ([`crate::wal::writer`]); memtables (`esker_tree`).
+
+use std::collections::VecDeque;
+use std::hint;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use esker_format::batch::BatchReader;
+use esker_format::ids::KeyspaceId;
+use esker_mem::kind::Kind;
+use esker_mem::seqno::SeqNo;
+
+use crate::commit::ticket::{Committed, Request, Ticket, Wake, share};
+use crate::error::Result;
+use crate::options::{Durability, PlantedBug};
+use crate::wal::sync::LogSync;
+use crate::wal::writer::LogWriter;
+
+pub(crate) mod ticket;
+
+/// What the pipeline asks of the database around it.
+pub(crate) trait Environment: Send + Sync {
+    /// Where operations of one keyspace go.
+    type Keyspace: Send;
+    /// Room in a memtable. Dropped when everything is applied.
+    type Reservation;
+
+    /// Room for so many entries with so many bytes of keys and values, beside what is reserved and not yet released: the
+    /// group before may still be being applied. Never waits.
+    fn reserve(
+        &self,
+        keyspace: &Self::Keyspace,
+        entries: usize,
+        key_value_bytes: usize,
+    ) -> Result<Self::Reservation>;
+
+    /// The room was used, or will not be. Called once for each `reserve` of a group, keyspace by keyspace.
+    fn release(&self, keyspace: &Self::Keyspace, entries: usize, key_value_bytes: usize);
+
+    /// Applies one operation; there is room for it.
+    fn apply(&self, room: &Self::Reservation, key: &[u8], seqno: SeqNo, kind: Kind, value: &[u8]);
+
+    /// Everything below `next_seqno` may be read from now on.
+    fn publish(&self, next_seqno: SeqNo);
+
+    /// A frame went to the log. `wants_segment` says, once per segment, that the next one should be prepared. Called
+    /// without the log lock; must not wait.
+    fn appended(&self, wants_segment: bool);
+
+    /// The fault to commit on purpose, if any.
+    fn planted_bug(&self) -> Option<PlantedBug> {
+        None
+    }
+}
+
+/// Bytes of payload that a leader takes from the queue.
+const GROUP_BYTES: usize = 1 << 20;
+/// How often a writer looks for the lock before it sleeps: about as long as one frame takes to write, and a tenth of
+/// what sleeping and waking cost.
+const LOOKS_BEFORE_SLEEP: usize = 100;
+
+/// What the log lock guards.
+pub(crate) struct LogStage {
+    pub(crate) writer: LogWriter,
+    pub(crate) next_seqno: SeqNo,
+    /// The payload of a group of several requests.
+    group_payload: Vec<u8>,
+}
+
+struct Queued<K> {
+    ticket: Arc<Ticket<K>>,
+    payload_len: usize,
+}
+
+/// The commit pipeline of one database.
+pub(crate) struct Pipeline<E: Environment> {
+    environment: E,
+    log: Mutex<LogStage>,
+    apply: Mutex<()>,
+    queue: Mutex<VecDeque<Queued<E::Keyspace>>>,
+    /// The queue's length, to be asked without its lock.
+    queued: AtomicUsize,
+    sync: Arc<LogSync>,
+}
+
+/// Reservations of a group; one keyspace, the usual case, needs no allocation.
+struct Rooms<R> {
+    first: Option<(KeyspaceId, R)>,
+    more: Vec<(KeyspaceId, R)>,
+}
+
+impl<E: Environment> Pipeline<E> {
+    /// A pipeline that goes on from `next_seqno`.
+    pub(crate) fn new(environment: E, writer: LogWriter, next_seqno: SeqNo) -> Self {
+        let sync = Arc::clone(writer.sync());
+        Self {
+            environment,
+            log: Mutex::new(LogStage { writer, next_seqno, group_payload: Vec::new() }),
+            apply: Mutex::new(()),
+            queue: Mutex::new(VecDeque::new()),
+            queued: AtomicUsize::new(0),
+            sync,
+        }
+    }
+
+    /// The environment.
+    pub(crate) fn environment(&self) -> &E {
+        &self.environment
+    }
+
+    /// The written and the synced end of the log.
+    pub(crate) fn sync(&self) -> &LogSync {
+        &self.sync
+    }
+
+    /// Writes the ticket's request; returns when it is visible, and as durable as it asks.
+    pub(crate) fn commit(
+        &self,
+        ticket: &Arc<Ticket<E::Keyspace>>,
+        durability: Durability,
+    ) -> Result<Committed> {
+        let committed = match self.try_log() {
+            Some(log) => {
+                let own = ticket.request();
+                self.lead(log, Some(&own))
+            }
+            None => self.follow(ticket),
+        }?;
+        if durability == Durability::Sync {
+            self.sync.sync_to(committed.lsn)?;
+        }
+        Ok(committed)
+    }
+
+    /// Runs `work` under the log lock: no sequence number is taken meanwhile, and everything numbered before has its
+    /// memtable (a *commit barrier*).
+    pub(crate) fn at_barrier<T>(&self, work: impl FnOnce(&mut LogStage) -> T) -> T {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut log);
+        drop(log);
+        self.promote_next();
+        result
+    }
+
+    /// Hands everything buffered to the operating system, and to the device if asked.
+    pub(crate) fn persist(&self, durability: Durability) -> Result<()> {
+        if durability == Durability::Buffered {
+            return Ok(());
+        }
+        let point = self.at_barrier(|log| log.writer.drain())?;
+        if durability == Durability::Sync { self.sync.sync_to(point.lsn) } else { Ok(()) }
+    }
+
+    /// Makes the log durable past every number below `seqno`.
+    pub(crate) fn sync_seqno(&self, seqno: SeqNo) -> Result<()> {
+        self.sync.check()?;
+        if self.sync.synced().next_seqno >= seqno { Ok(()) } else { self.persist(Durability::Sync) }
+    }
+
+    /// Commits the own request, if any, and what is queued. Gives the outcome of the own one.
+    fn lead(&self, log: MutexGuard<'_, LogStage>, own: Option<&Request<E::Keyspace>>) -> Result<Committed> {
+        let followers = self.take_queued();
+        if followers.is_empty() {
+            return match own {
+                Some(own) => self.commit_group(log, &[own]),
+                None => {
+                    let nothing = Committed { lsn: log.writer.end_lsn(), next_seqno: log.next_seqno };
+                    drop(log);
+                    self.promote_next();
+                    Ok(nothing)
+                }
+            };
+        }
+        let requests: Vec<_> = followers.iter().map(|follower| follower.request()).collect();
+        let group: Vec<&Request<E::Keyspace>> =
+            own.into_iter().chain(requests.iter().map(|request| &**request)).collect();
+        let outcome = self.commit_group(log, &group);
+        drop(group);
+        drop(requests);
+        for follower in &followers {
+            follower.finish(share(&outcome));
+        }
+        outcome
+    }
+
+    /// Steps 2 to 5.
+    fn commit_group(
+        &self,
+        mut log: MutexGuard<'_, LogStage>,
+        group: &[&Request<E::Keyspace>],
+    ) -> Result<Committed> {
+        let rooms = match self.reserve(group) {
+            Ok(rooms) => rooms,
+            Err(error) => {
+                drop(log);
+                self.promote_next();
+                return Err(error);
+            }
+        };
+        if self.environment.planted_bug() == Some(PlantedBug::PublishBeforeAppend) {
+            return Ok(self.commit_group_wrongly(&mut log, group, &rooms));
+        }
+        let first_seqno = log.next_seqno;
+        let appended = log.append(group);
+        let next_seqno = log.next_seqno;
+        let wants_segment = log.writer.take_wish();
+        let lsn = match appended {
+            Ok(lsn) => lsn,
+            Err(error) => {
+                // INV-COMMIT-3: nothing of the group was applied, and its numbers are never used again.
+                self.release(group);
+                drop(log);
+                self.promote_next();
+                return Err(error);
+            }
+        };
+        // Hand over hand (INV-COMMIT-4): nobody can overtake between the two locks.
+        let applying = self.apply.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(log);
+        self.promote_next();
+        self.environment.appended(wants_segment);
+        self.apply(group, &rooms, first_seqno);
+        self.environment.publish(next_seqno);
+        self.release(group);
+        drop(applying);
+        Ok(Committed { lsn, next_seqno })
+    }
+
+    /// The order that must not be, for the test that shows that the crash harness sees it.
+    #[cold]
+    fn commit_group_wrongly(
+        &self,
+        log: &mut LogStage,
+        group: &[&Request<E::Keyspace>],
+        rooms: &Rooms<E::Reservation>,
+    ) -> Committed {
+        let count: u64 = group.iter().map(|request| u64::from(request.count)).sum();
+        self.apply(group, rooms, log.next_seqno);
+        self.environment.publish(log.next_seqno + count);
+        self.release(group);
+        let appended = log.append(group);
+        Committed { lsn: appended.unwrap_or(0), next_seqno: log.next_seqno }
+    }
+
+    /// Step 2: room for the whole group, keyspace by keyspace.
+    fn reserve(&self, group: &[&Request<E::Keyspace>]) -> Result<Rooms<E::Reservation>> {
+        let mut rooms = Rooms { first: None, more: Vec::new() };
+        if let [Request { touches, .. }] = group
+            && let [touch] = touches.as_slice()
+        {
+            let room = self.environment.reserve(&touch.keyspace, touch.entries, touch.key_value_bytes)?;
+            rooms.first = Some((touch.id, room));
+            return Ok(rooms);
+        }
+        let mut totals: Vec<(KeyspaceId, &E::Keyspace, usize, usize)> = Vec::new();
+        for touch in group.iter().flat_map(|request| &request.touches) {
+            match totals.iter_mut().find(|total| total.0 == touch.id) {
+                Some(total) => {
+                    total.2 += touch.entries;
+                    total.3 += touch.key_value_bytes;
+                }
+                None => totals.push((touch.id, &touch.keyspace, touch.entries, touch.key_value_bytes)),
+            }
+        }
+        for (id, keyspace, entries, key_value_bytes) in totals {
+            let room = self.environment.reserve(keyspace, entries, key_value_bytes)?;
+            rooms.more.push((id, room));
+        }
+        Ok(rooms)
+    }
+
+    /// The counterpart of [`Self::reserve`].
+    fn release(&self, group: &[&Request<E::Keyspace>]) {
+        for touch in group.iter().flat_map(|request| &request.touches) {
+            self.environment.release(&touch.keyspace, touch.entries, touch.key_value_bytes);
+        }
+    }
+
+    /// Step 4.
+    fn apply(&self, group: &[&Request<E::Keyspace>], rooms: &Rooms<E::Reservation>, first_seqno: SeqNo) {
+        let mut seqno = first_seqno;
+        for request in group {
+            for operation in BatchReader::new(&request.payload, request.count) {
+                // The payload was encoded by this process a moment ago.
+                let Ok(operation) = operation else { unreachable!("a request is well-formed") };
+                if let (Some(room), Some(kind)) = (rooms.get(operation.keyspace), operation.operation.kind())
+                {
+                    self.environment.apply(room, operation.key, seqno, kind, operation.value);
+                }
+                seqno += 1;
+            }
+        }
+    }
+
+    /// Queues the ticket and waits for a leader, or becomes one.
+    fn follow(&self, ticket: &Arc<Ticket<E::Keyspace>>) -> Result<Committed> {
+        ticket.reset();
+        let payload_len = ticket.request().payload.len();
+        {
+            let mut queue = self.queue();
+            queue.push_back(Queued { ticket: Arc::clone(ticket), payload_len });
+            self.queued.store(queue.len(), Ordering::Relaxed);
+        }
+        // With the fence in `promote_next`: either we see the lock free, or its holder sees us (INV-COMMIT-5).
+        fence(Ordering::SeqCst);
+        for _ in 0..LOOKS_BEFORE_SLEEP {
+            if ticket.is_done() {
+                break;
+            }
+            if self.queued.load(Ordering::Relaxed) > 0
+                && let Some(log) = self.try_log()
+            {
+                // The outcome reaches us through the ticket, like everyone else's.
+                let _ = self.lead(log, None);
+            }
+            hint::spin_loop();
+        }
+        loop {
+            match ticket.wait() {
+                Wake::Done(outcome) => return outcome,
+                Wake::Lead => {
+                    let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+                    let _ = self.lead(log, None);
+                }
+            }
+        }
+    }
+
+    /// The first of the queue, up to the size of a group.
+    fn take_queued(&self) -> Vec<Arc<Ticket<E::Keyspace>>> {
+        let mut taken = Vec::new();
+        if self.queued.load(Ordering::Relaxed) == 0 {
+            return taken;
+        }
+        let mut queue = self.queue();
+        let mut payload_len = 0;
+        while payload_len < GROUP_BYTES
+            && let Some(queued) = queue.pop_front()
+        {
+            payload_len += queued.payload_len;
+            taken.push(queued.ticket);
+        }
+        self.queued.store(queue.len(), Ordering::Relaxed);
+        taken
+    }
+
+    /// After letting go of the log lock: if someone waits, someone leads (INV-COMMIT-5).
+    fn promote_next(&self) {
+        fence(Ordering::SeqCst);
+        if self.queued.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let first = self.queue().front().map(|queued| Arc::clone(&queued.ticket));
+        if let Some(first) = first {
+            first.promote();
+        }
+    }
+
+    fn try_log(&self) -> Option<MutexGuard<'_, LogStage>> {
+        match self.log.try_lock() {
+            Ok(log) => Some(log),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Queued<E::Keyspace>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LogStage {
+    /// Step 3: numbers and a place in the log for the group, together. Returns the end of its frame.
+    fn append<K>(&mut self, group: &[&Request<K>]) -> Result<u64> {
+        let first_seqno = self.next_seqno;
+        let count: u32 = group.iter().map(|request| request.count).sum();
+        // Used or burnt: either way these numbers are gone.
+        self.next_seqno += u64::from(count);
+        let write_through = group.iter().any(|request| request.durability > Durability::Buffered);
+        if let [one] = group {
+            return self.writer.append(first_seqno, count, &one.payload, write_through);
+        }
+        self.group_payload.clear();
+        for request in group {
+            self.group_payload.extend_from_slice(&request.payload);
+        }
+        self.writer.append(first_seqno, count, &self.group_payload, write_through)
+    }
+}
+
+impl<R> Rooms<R> {
+    #[inline]
+    fn get(&self, id: KeyspaceId) -> Option<&R> {
+        match &self.first {
+            Some((first, room)) if *first == id => Some(room),
+            _ => self.more.iter().find(|(other, _)| *other == id).map(|(_, room)| room),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

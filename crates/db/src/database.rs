@@ -1,0 +1,285 @@
+//! The database: the face that users see. One-line methods; each names the file that does the work.
+//!
+//! A write goes database → [`crate::write`] → [`crate::commit`]; a read goes database → [`crate::keyspace`] → tree.
+
+use std::ops::RangeBounds;
+use std::sync::Arc;
+
+use esker_mem::slice::{UserKey, UserValue};
+
+use crate::background;
+use crate::core::Core;
+use crate::error::Result;
+use crate::handle::Handle;
+use crate::keyspace::{Keyspace, Snapshot};
+use crate::keyspaces;
+use crate::options::{Durability, KeyspaceOptions};
+use crate::scan::Scan;
+use crate::snapshot;
+use crate::state::KeyspaceState;
+use crate::stats::{self, Stats};
+use crate::write;
+use crate::write_batch::WriteBatch;
+
+/// An open database. Cheap to clone; any number of threads may use it. Point and range methods act on the default
+/// keyspace.
+///
+/// The last handle to be dropped (of the database, a keyspace or a batch) closes it.
+#[derive(Clone)]
+pub struct Database {
+    default: Keyspace,
+}
+
+/// Closing. Opening is [`crate::builder`].
+impl Database {
+    /// Closes the database: refuses further use, ends background work, makes the log as durable as promised, and lets
+    /// go of the directory. Dropping the last handle does the same, but cannot report.
+    ///
+    /// # Errors
+    /// The log could not be written or synced.
+    pub fn close(&self) -> Result<()> {
+        self.default.handle.close()
+    }
+
+    pub(crate) fn new(core: Arc<Core>, default: Arc<KeyspaceState>) -> Self {
+        Self { default: Keyspace { handle: Arc::new(Handle { core }), state: default } }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.default.handle.core
+    }
+}
+
+/// Keyspaces.
+impl Database {
+    /// The keyspace of this name; created if there is none.
+    ///
+    /// # Errors
+    /// [`crate::Error::InvalidKeyspaceName`]; [`crate::Error::WrongComparator`] if it exists under another comparator;
+    /// what the file system reports.
+    #[allow(clippy::needless_pass_by_value, reason = "options are made for the call")]
+    pub fn keyspace(&self, name: &str, options: KeyspaceOptions) -> Result<Keyspace> {
+        let state = keyspaces::open_or_create(self.core(), name, &options)?;
+        Ok(Keyspace { handle: Arc::clone(&self.default.handle), state })
+    }
+
+    /// The keyspace that methods of the database act on.
+    #[must_use]
+    pub fn default_keyspace(&self) -> Keyspace {
+        self.default.clone()
+    }
+
+    /// The names of all keyspaces, in the order of their creation; the first is the default one.
+    #[must_use]
+    pub fn keyspaces(&self) -> Vec<String> {
+        self.core().registry.all().iter().map(|keyspace| keyspace.name.clone()).collect()
+    }
+
+    /// Drops a keyspace with all it holds. Handles of it refuse further writes; scans and snapshots go on.
+    ///
+    /// # Errors
+    /// [`crate::Error::KeyspaceNotFound`]; [`crate::Error::InvalidKeyspaceName`] for the default keyspace.
+    pub fn drop_keyspace(&self, name: &str) -> Result<()> {
+        keyspaces::drop_keyspace(self.core(), name)
+    }
+}
+
+/// Writing.
+impl Database {
+    /// As [`Keyspace::put`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn put(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        self.default.put(key, value)
+    }
+
+    /// As [`Keyspace::put_with`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn put_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        durability: Durability,
+    ) -> Result<()> {
+        self.default.put_with(key, value, durability)
+    }
+
+    /// As [`Keyspace::delete`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.default.delete(key)
+    }
+
+    /// As [`Keyspace::single_delete`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn single_delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.default.single_delete(key)
+    }
+
+    /// An empty batch.
+    #[must_use]
+    pub fn batch(&self) -> WriteBatch {
+        WriteBatch::new(Arc::clone(&self.default.handle), self.default.state.id)
+    }
+
+    /// Writes a batch; the same as [`WriteBatch::commit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write(&self, batch: WriteBatch) -> Result<()> {
+        batch.commit()
+    }
+
+    /// Makes every write acknowledged so far at least this durable.
+    ///
+    /// # Errors
+    /// [`crate::Error::Indeterminate`] if the sync fails; what the file system reports.
+    pub fn persist(&self, durability: Durability) -> Result<()> {
+        write::persist(self.core(), durability)
+    }
+}
+
+/// Reading.
+impl Database {
+    /// As [`Keyspace::get`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<UserValue>> {
+        self.default.get(key)
+    }
+
+    /// As [`Keyspace::contains`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
+        self.default.contains(key)
+    }
+
+    /// As [`Keyspace::multi_get`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn multi_get<K: AsRef<[u8]>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<Option<UserValue>>> {
+        self.default.multi_get(keys)
+    }
+
+    /// As [`Keyspace::scan`].
+    pub fn scan<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Scan {
+        self.default.scan(range)
+    }
+
+    /// As [`Keyspace::iter`].
+    pub fn iter(&self) -> Scan {
+        self.default.iter()
+    }
+
+    /// As [`Keyspace::prefix`].
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
+        self.default.prefix(prefix)
+    }
+
+    /// As [`Keyspace::first`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn first(&self) -> Result<Option<(UserKey, UserValue)>> {
+        self.default.first()
+    }
+
+    /// As [`Keyspace::last`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn last(&self) -> Result<Option<(UserKey, UserValue)>> {
+        self.default.last()
+    }
+
+    /// As [`Keyspace::len`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn len(&self) -> Result<usize> {
+        self.default.len()
+    }
+
+    /// As [`Keyspace::is_empty`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn is_empty(&self) -> Result<bool> {
+        self.default.is_empty()
+    }
+
+    /// Every keyspace as it is now, for as long as the snapshot is held.
+    ///
+    /// # Errors
+    /// A closed database.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let guards = snapshot::take(self.core())?;
+        Ok(Snapshot { guards: Arc::new(guards), default: Arc::clone(&self.default.state) })
+    }
+}
+
+/// Maintenance. All of it happens by itself, too.
+impl Database {
+    /// Writes every memtable to tables.
+    ///
+    /// # Errors
+    /// A read-only or closed database; what the file system reports turns it read-only.
+    pub fn flush(&self) -> Result<()> {
+        background::flush_all(self.core())
+    }
+
+    /// Flushes, then compacts every keyspace until nothing can be gained.
+    ///
+    /// # Errors
+    /// As [`Database::flush`].
+    pub fn compact(&self) -> Result<()> {
+        self.flush()?;
+        self.wait_until_idle()
+    }
+
+    /// Waits until no flush and no compaction is left to do.
+    ///
+    /// # Errors
+    /// As [`Database::flush`].
+    pub fn wait_until_idle(&self) -> Result<()> {
+        background::wait_until_idle(self.core())
+    }
+
+    /// Takes writes again after a failure that turned the database read-only, and tries the failed work again.
+    ///
+    /// # Errors
+    /// [`crate::Error::ReadOnly`] after a failed sync of the log, which only reopening clears; [`crate::Error::Closed`].
+    pub fn resume(&self) -> Result<()> {
+        background::resume(self.core())
+    }
+
+    /// What the database has done and what it holds.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        stats::collect(self.core())
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("path", &self.core().path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,304 @@
+//! What can go wrong in a database, and what the caller can do about it.
+//!
+//! [`Error`] is precise inside: it names the file, the keyspace, the limit. [`Error::kind`] is the answer to "and
+//! now?": fix the call, make room, reopen, restore from a backup.
+//!
+//! Errors are cheap to clone: one failed append is reported to every writer of its group, one background failure to
+//! every later write.
+//!
+//! Not here: damage inside one structure ([`esker_format::error::DecodeError`]) and failures of one tree
+//! ([`esker_tree::Error`]); both are carried as sources.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The result of an operation on a database.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation on a database failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A key is longer than 65,535 bytes. Nothing was written.
+    KeyTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// A value is longer than 4,294,967,295 bytes, or too large for the memory budget. Nothing was written.
+    ValueTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// A batch is over the limit. Nothing was written.
+    BatchTooLarge {
+        /// Its encoded size in bytes.
+        len_bytes: usize,
+        /// The limit in bytes.
+        limit_bytes: usize,
+    },
+    /// A name that no keyspace may have: empty, longer than 255 bytes, or with control characters.
+    InvalidKeyspaceName {
+        /// The name.
+        name: String,
+    },
+    /// There is no keyspace of this name.
+    KeyspaceNotFound {
+        /// The name.
+        name: String,
+    },
+    /// The handle's keyspace has been dropped.
+    KeyspaceDropped {
+        /// Its name.
+        name: String,
+    },
+    /// The handle or snapshot belongs to another database.
+    ForeignHandle {
+        /// The name of its keyspace.
+        name: String,
+    },
+    /// A keyspace was written under another comparator; opening it under this one would scramble it.
+    WrongComparator {
+        /// The keyspace.
+        keyspace: String,
+        /// The comparator's name in the catalog.
+        stored: String,
+        /// The name of the one that the caller gave.
+        given: String,
+    },
+    /// An option has a value that cannot work.
+    InvalidOption {
+        /// The option.
+        option: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The database was closed.
+    Closed,
+    /// There is no database here, and none may be created.
+    DatabaseNotFound {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory holds files that are not ours, and no database. It was left as it was.
+    NotADatabase {
+        /// The directory.
+        path: PathBuf,
+        /// One of the files in the way.
+        found: PathBuf,
+    },
+    /// Another process, or another handle of this process, has the database open.
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The operating system refused an operation on a file.
+    Io {
+        /// What was being done, as a verb.
+        operation: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: Arc<io::Error>,
+    },
+    /// A file does not hold what its format promises.
+    Corruption {
+        /// The damaged file.
+        path: PathBuf,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// What is wrong, and what to do about it.
+        problem: String,
+    },
+    /// A file was written by a later version.
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What this version cannot read.
+        problem: String,
+    },
+    /// The write may or may not survive a power loss: its sync failed. The database refuses writes until reopened.
+    Indeterminate {
+        /// Why the sync failed.
+        source: Arc<io::Error>,
+    },
+    /// The database refuses writes since an earlier failure.
+    ReadOnly {
+        /// That failure.
+        reason: Arc<Error>,
+        /// Whether [`crate::database::Database::resume`] can lift it; if not, only reopening does.
+        can_resume: bool,
+    },
+    /// The tree of one keyspace failed.
+    Tree {
+        /// The keyspace.
+        keyspace: String,
+        /// The failure.
+        source: esker_tree::Error,
+    },
+}
+
+/// What the caller can do about an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The call was wrong: change its arguments.
+    InvalidInput,
+    /// It is not there: create it, or look elsewhere.
+    NotFound,
+    /// Someone else has the database open: close it there, or try again later.
+    Locked,
+    /// Data on disk is damaged: restore it, repair it, or open in a more tolerant recovery mode.
+    Corruption,
+    /// The operating system failed: look at the source.
+    Io,
+    /// The disk is full: make room and try again. Nothing acknowledged was lost.
+    NoSpace,
+    /// Writes are refused since an earlier failure: see to its reason, then resume or reopen.
+    ReadOnly,
+    /// The database was closed: open it again.
+    Closed,
+    /// Whether the write will survive a power loss is unknown: reopen and look.
+    Indeterminate,
+    /// Written by a later version, or with a feature that this build lacks: use that version.
+    Unsupported,
+    /// Overtaken by newer events or cancelled: try again.
+    Busy,
+}
+
+impl Error {
+    /// An [`Error::Io`] for `operation` on `path`.
+    pub(crate) fn io(operation: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { operation, path: path.to_path_buf(), source: Arc::new(source) }
+    }
+
+    /// An [`Error::Corruption`] of `path` at `offset`.
+    pub(crate) fn corruption(path: &Path, offset: u64, problem: impl Into<String>) -> Self {
+        Self::Corruption { path: path.to_path_buf(), offset, problem: problem.into() }
+    }
+
+    /// An [`Error::Tree`] of `keyspace`; errors that mean the same to a user of the database lose the wrapping.
+    pub(crate) fn tree(keyspace: &str, source: esker_tree::Error) -> Self {
+        match source {
+            esker_tree::Error::KeyTooLong { len } => Self::KeyTooLong { len },
+            esker_tree::Error::ValueTooLong { len } => Self::ValueTooLong { len },
+            esker_tree::Error::WrongComparator { stored, given } => {
+                Self::WrongComparator { keyspace: keyspace.to_owned(), stored, given }
+            }
+            source => Self::Tree { keyspace: keyspace.to_owned(), source },
+        }
+    }
+
+    /// What the caller can do about it.
+    ///
+    /// ```
+    /// use esker::{Error, ErrorKind};
+    /// assert_eq!(Error::Closed.kind(), ErrorKind::Closed);
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::KeyTooLong { .. }
+            | Self::ValueTooLong { .. }
+            | Self::BatchTooLarge { .. }
+            | Self::InvalidKeyspaceName { .. }
+            | Self::ForeignHandle { .. }
+            | Self::WrongComparator { .. }
+            | Self::InvalidOption { .. }
+            | Self::NotADatabase { .. } => ErrorKind::InvalidInput,
+            Self::KeyspaceNotFound { .. } | Self::KeyspaceDropped { .. } | Self::DatabaseNotFound { .. } => {
+                ErrorKind::NotFound
+            }
+            Self::Closed => ErrorKind::Closed,
+            Self::Locked { .. } => ErrorKind::Locked,
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
+                _ => ErrorKind::Io,
+            },
+            Self::Corruption { .. } => ErrorKind::Corruption,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Indeterminate { .. } => ErrorKind::Indeterminate,
+            Self::ReadOnly { .. } => ErrorKind::ReadOnly,
+            Self::Tree { source, .. } => tree_kind(source),
+        }
+    }
+}
+
+/// The kind of a tree's failure, in the database's words.
+fn tree_kind(source: &esker_tree::Error) -> ErrorKind {
+    match source.kind() {
+        esker_tree::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
+        esker_tree::ErrorKind::Locked => ErrorKind::Locked,
+        esker_tree::ErrorKind::NoSpace => ErrorKind::NoSpace,
+        esker_tree::ErrorKind::Corruption => ErrorKind::Corruption,
+        esker_tree::ErrorKind::Unsupported => ErrorKind::Unsupported,
+        esker_tree::ErrorKind::Outdated | esker_tree::ErrorKind::Cancelled => ErrorKind::Busy,
+        _ => ErrorKind::Io,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeyTooLong { len } => write!(f, "a key of {len} bytes is over the limit of 65,535"),
+            Self::ValueTooLong { len } => {
+                write!(f, "a value of {len} bytes is over the limit of 4,294,967,295 or of the memory budget")
+            }
+            Self::BatchTooLarge { len_bytes, limit_bytes } => {
+                write!(f, "a batch of {len_bytes} bytes is over the limit of {limit_bytes}")
+            }
+            Self::InvalidKeyspaceName { name } => write!(
+                f,
+                "{name:?} cannot name a keyspace: 1 to 255 bytes without control characters are needed"
+            ),
+            Self::KeyspaceNotFound { name } => write!(f, "there is no keyspace {name:?}"),
+            Self::KeyspaceDropped { name } => write!(f, "keyspace {name:?} was dropped"),
+            Self::ForeignHandle { name } => {
+                write!(f, "the handle of keyspace {name:?} belongs to another database")
+            }
+            Self::WrongComparator { keyspace, stored, given } => write!(
+                f,
+                "keyspace {keyspace:?} is ordered by comparator {stored:?}, not {given:?}: \
+                 name it with its options on the builder"
+            ),
+            Self::InvalidOption { option, problem } => write!(f, "option {option}: {problem}"),
+            Self::Closed => f.write_str("the database is closed"),
+            Self::DatabaseNotFound { path } => write!(f, "there is no database at {}", path.display()),
+            Self::NotADatabase { path, found } => {
+                write!(f, "{} holds {} and no database; it was left alone", path.display(), found.display())
+            }
+            Self::Locked { path } => write!(f, "{} is held by another opener", path.display()),
+            Self::Io { operation, path, source } => {
+                write!(f, "cannot {operation} {}: {source}", path.display())
+            }
+            Self::Corruption { path, offset, problem } => {
+                write!(f, "{} is damaged at byte {offset}: {problem}", path.display())
+            }
+            Self::Unsupported { path, problem } => {
+                write!(f, "{} cannot be read by this version: {problem}", path.display())
+            }
+            Self::Indeterminate { source } => write!(
+                f,
+                "the log could not be synced ({source}): whether the write survives a power loss is unknown; \
+                 reopen the database"
+            ),
+            Self::ReadOnly { reason, can_resume } => {
+                let cure = if *can_resume { "resume() after seeing to it" } else { "reopen the database" };
+                write!(f, "writes are refused since: {reason}; {cure}")
+            }
+            Self::Tree { keyspace, source } => write!(f, "keyspace {keyspace:?}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } | Self::Indeterminate { source } => Some(&**source),
+            Self::ReadOnly { reason, .. } => Some(&**reason),
+            Self::Tree { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! A keyspace: a named, ordered map of its own within a database, and reads of it.
+//!
+//! A point read takes one hop: keyspace → tree. A read without a snapshot reads at the newest published number, which is
+//! asked for only *after* the tree's view is taken: so nothing that the number sees can have been collected in that
+//! view (INV-KEYSPACE-6).
+//!
+//! Not here: how a tree is read (`esker_tree`); what a write does ([`crate::write`]); ranges ([`crate::scan`]).
+
+use std::ops::RangeBounds;
+use std::sync::Arc;
+
+use esker_format::batch::Operation;
+use esker_mem::seqno::SeqNo;
+use esker_mem::slice::{UserKey, UserValue};
+
+use crate::batch::check_lengths;
+use crate::error::{Error, Result};
+use crate::handle::Handle;
+use crate::options::Durability;
+use crate::scan::{Scan, prefix_range};
+use crate::snapshot::Guards;
+use crate::state::KeyspaceState;
+use crate::write;
+
+/// A handle of a keyspace. Cheap to clone; any number of threads may use it.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let db = esker::Database::open(folder.path())?;
+/// let users = db.keyspace("users", esker::KeyspaceOptions::new())?;
+/// users.put(b"1", b"alice")?;
+/// assert_eq!(users.get(b"1")?.as_deref(), Some(b"alice".as_slice()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Keyspace {
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) state: Arc<KeyspaceState>,
+}
+
+impl Keyspace {
+    /// The keyspace's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    /// Sets `key` to `value`, as durable as the database's default.
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLong`], [`Error::ValueTooLong`], [`Error::KeyspaceDropped`]; a full disk; a closed or read-only
+    /// database.
+    #[inline]
+    pub fn put(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        self.put_with(key, value, self.handle.core.options.durability)
+    }
+
+    /// Sets `key` to `value`, as durable as asked.
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`]; with [`Durability::Sync`] also [`Error::Indeterminate`].
+    #[inline]
+    pub fn put_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        durability: Durability,
+    ) -> Result<()> {
+        self.write(Operation::Put, key.as_ref(), value.as_ref(), durability)
+    }
+
+    /// Removes `key`; no error if it is absent.
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`].
+    #[inline]
+    pub fn delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.delete_with(key, self.handle.core.options.durability)
+    }
+
+    /// Removes `key`, as durable as asked.
+    ///
+    /// # Errors
+    /// As [`Keyspace::put_with`].
+    #[inline]
+    pub fn delete_with(&self, key: impl AsRef<[u8]>, durability: Durability) -> Result<()> {
+        self.write(Operation::Delete, key.as_ref(), &[], durability)
+    }
+
+    /// Removes `key`, which was put exactly once since it was last removed: cheaper than [`Keyspace::delete`], since
+    /// the two annihilate when they meet. For a key that was put more often, an older value may come back.
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`].
+    pub fn single_delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.write(Operation::SingleDelete, key.as_ref(), &[], self.handle.core.options.durability)
+    }
+
+    /// The value of `key`. A value in the block cache is not copied: it shares the block's memory.
+    ///
+    /// # Errors
+    /// A damaged or unreadable table; a closed database.
+    #[inline]
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<UserValue>> {
+        let key = key.as_ref();
+        self.check_open()?;
+        self.state.tree.get_latest(key, || self.visible()).map_err(|error| self.state.error(error))
+    }
+
+    /// Whether `key` has a value.
+    ///
+    /// # Errors
+    /// As [`Keyspace::get`].
+    pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
+        Ok(self.get(key)?.is_some())
+    }
+
+    /// The values of `keys`, in their order, all as of one moment.
+    ///
+    /// # Errors
+    /// As [`Keyspace::get`].
+    pub fn multi_get<K: AsRef<[u8]>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<Option<UserValue>>> {
+        self.check_open()?;
+        self.state.tree.multi_get_latest(keys, || self.visible()).map_err(|error| self.state.error(error))
+    }
+
+    /// The entries of a range, ascending; [`rev`](Iterator::rev) for descending. All as of one moment.
+    ///
+    /// An error, if there is one, is the last item.
+    pub fn scan<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Scan {
+        let opened = self.check_open().and_then(|()| {
+            let range = self.state.tree.range_latest(range, || self.visible());
+            range.map_err(|error| self.state.error(error))
+        });
+        Scan::new(Arc::clone(&self.state), opened)
+    }
+
+    /// All entries, ascending.
+    pub fn iter(&self) -> Scan {
+        self.scan::<&[u8]>(..)
+    }
+
+    /// The entries whose key begins with `prefix`. Needs byte order: under a comparator of another order such keys are
+    /// not neighbours, and the scan yields [`Error::InvalidOption`].
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
+        match self.state.check_byte_order() {
+            Ok(()) => self.scan(prefix_range(prefix.as_ref())),
+            Err(error) => Scan::new(Arc::clone(&self.state), Err(error)),
+        }
+    }
+
+    /// The entry with the smallest key.
+    ///
+    /// # Errors
+    /// As [`Keyspace::get`].
+    pub fn first(&self) -> Result<Option<(UserKey, UserValue)>> {
+        self.iter().next().transpose()
+    }
+
+    /// The entry with the largest key.
+    ///
+    /// # Errors
+    /// As [`Keyspace::get`].
+    pub fn last(&self) -> Result<Option<(UserKey, UserValue)>> {
+        self.iter().next_back().transpose()
+    }
+
+    /// How many keys have a value: exact, and so a scan of all of them.
+    ///
+    /// # Errors
+    /// As [`Keyspace::get`].
+    pub fn len(&self) -> Result<usize> {
+        self.iter().try_fold(0, |count, entry| entry.map(|_| count + 1))
+    }
+
+    /// Whether no key has a value.
+    ///
+    /// # Errors
+    /// As [`Keyspace::get`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.first()?.is_none())
+    }
+
+    /// Bytes that the keyspace takes on disk and in memtables, roughly: superseded values count until they are
+    /// compacted away.
+    #[must_use]
+    pub fn approximate_size_bytes(&self) -> u64 {
+        let tree = &self.state.tree;
+        tree.disk_space() + tree.memtable_stats().memory_bytes
+    }
+
+    /// Everything published is below it.
+    #[inline]
+    fn visible(&self) -> SeqNo {
+        self.handle.core.visible()
+    }
+
+    #[inline]
+    fn check_open(&self) -> Result<()> {
+        self.handle.core.health.check_open()
+    }
+
+    fn write(&self, operation: Operation, key: &[u8], value: &[u8], durability: Durability) -> Result<()> {
+        write::write_one(&self.handle.core, &self.state, operation, key, value, durability)
+    }
+
+    /// Refuses a handle of another database.
+    pub(crate) fn check_belongs_to(&self, handle: &Arc<Handle>) -> Result<()> {
+        if Arc::ptr_eq(&self.handle, handle) {
+            return Ok(());
+        }
+        Err(Error::ForeignHandle { name: self.state.name.clone() })
+    }
+}
+
+impl std::fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keyspace").field("name", &self.state.name).finish_non_exhaustive()
+    }
+}
+
+/// Every keyspace as it was at one moment, for as long as this is held.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let db = esker::Database::open(folder.path())?;
+/// db.put(b"k", b"old")?;
+/// let snapshot = db.snapshot()?;
+/// db.put(b"k", b"new")?;
+/// assert_eq!(snapshot.get(b"k")?.as_deref(), Some(b"old".as_slice()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Snapshot {
+    pub(crate) guards: Arc<Guards>,
+    pub(crate) default: Arc<KeyspaceState>,
+}
+
+impl Snapshot {
+    /// The value of `key` in the default keyspace.
+    ///
+    /// # Errors
+    /// As [`Keyspace::get`].
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<UserValue>> {
+        self.get_at(&self.default, key.as_ref())
+    }
+
+    /// The value of `key` in `keyspace`. A keyspace younger than the snapshot is empty in it.
+    ///
+    /// # Errors
+    /// As [`Keyspace::get`]; [`Error::ForeignHandle`].
+    pub fn get_in(&self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<Option<UserValue>> {
+        self.check(keyspace)?;
+        self.get_at(&keyspace.state, key.as_ref())
+    }
+
+    /// The entries of a range of the default keyspace, as [`Keyspace::scan`].
+    pub fn scan<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Scan {
+        self.scan_at(&self.default, range)
+    }
+
+    /// The entries of a range of `keyspace`, as [`Keyspace::scan`].
+    pub fn scan_in<K: AsRef<[u8]>>(&self, keyspace: &Keyspace, range: impl RangeBounds<K>) -> Scan {
+        match self.check(keyspace) {
+            Ok(()) => self.scan_at(&keyspace.state, range),
+            Err(error) => Scan::new(Arc::clone(&keyspace.state), Err(error)),
+        }
+    }
+
+    /// The entries of `keyspace` whose key begins with `prefix`.
+    pub fn prefix_in(&self, keyspace: &Keyspace, prefix: impl AsRef<[u8]>) -> Scan {
+        match keyspace.state.check_byte_order() {
+            Ok(()) => self.scan_in(keyspace, prefix_range(prefix.as_ref())),
+            Err(error) => Scan::new(Arc::clone(&keyspace.state), Err(error)),
+        }
+    }
+
+    /// The keyspaces as of the snapshot, dropped ones included.
+    #[must_use]
+    pub fn has_keyspace(&self, name: &str) -> bool {
+        self.guards.find(name).is_some()
+    }
+
+    /// The number below which everything is seen: grows with every write of the database.
+    #[must_use]
+    pub fn seqno(&self) -> SeqNo {
+        self.guards.bound
+    }
+
+    fn check(&self, keyspace: &Keyspace) -> Result<()> {
+        if Arc::ptr_eq(&self.guards.core, &keyspace.handle.core) {
+            return Ok(());
+        }
+        Err(Error::ForeignHandle { name: keyspace.state.name.clone() })
+    }
+
+    fn get_at(&self, state: &Arc<KeyspaceState>, key: &[u8]) -> Result<Option<UserValue>> {
+        self.guards.core.health.check_open()?;
+        if !self.guards.covers(state.id) {
+            return Ok(None);
+        }
+        check_lengths(key, &[])?;
+        state.tree.get(key, self.guards.bound).map_err(|error| state.error(error))
+    }
+
+    fn scan_at<K: AsRef<[u8]>>(&self, state: &Arc<KeyspaceState>, range: impl RangeBounds<K>) -> Scan {
+        if !self.guards.covers(state.id) {
+            return Scan::empty(Arc::clone(state));
+        }
+        let opened =
+            self.guards.core.health.check_open().and_then(|()| {
+                state.tree.range(range, self.guards.bound).map_err(|error| state.error(error))
+            });
+        Scan::new(Arc::clone(state), opened).holding(Arc::clone(&self.guards))
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("seqno", &self.guards.bound).finish_non_exhaustive()
+    }
+}

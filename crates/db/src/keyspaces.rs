@@ -1,0 +1,85 @@
+//! Making, finding and dropping keyspaces of an open database.
+//!
+//! **Create.** The tree first, then the catalog, then use: once a frame names an id, the catalog knows it
+//! (INV-KEYSPACE-2); a crash in between leaves a folder that nothing names, removed at the next open. **Drop.** The
+//! catalog first; then the keyspace leaves the registry, and its files go with its last handle, scan, snapshot or job.
+//! Frames that still name it are skipped at replay, as its id is below the catalog's next one and never reused
+//! (INV-KEYSPACE-1).
+//!
+//! A change of the catalog that fails turns the database read-only until the catalog is settled: writes might go to a
+//! keyspace that the next opening does not know.
+//!
+//! Both hold the catalog's lock throughout, so they come one at a time.
+//!
+//! Not here: the catalog's file ([`crate::catalog`]).
+
+use std::sync::Arc;
+
+use crate::background;
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::options::KeyspaceOptions;
+use crate::state::KeyspaceState;
+
+/// The name of the keyspace that methods of the database act on.
+pub(crate) const DEFAULT_KEYSPACE: &str = "default";
+const MAX_NAME_BYTES: usize = 255;
+
+/// The keyspace of this name, made if there is none.
+pub(crate) fn open_or_create(
+    core: &Core,
+    name: &str,
+    options: &KeyspaceOptions,
+) -> Result<Arc<KeyspaceState>> {
+    check_name(name)?;
+    core.health.check_open()?;
+    let mut catalog = core.catalog();
+    if let Some(found) = core.registry.find(name) {
+        let stored = catalog.comparator(found.id).unwrap_or_default();
+        check_comparator(name, stored, options)?;
+        return Ok(found);
+    }
+    core.health.check_writable()?;
+    let id = catalog.next_id();
+    let keyspace = Arc::new(core.trees.create(id, name, options)?);
+    let added = catalog.add(name, options.comparator_name(), core.clock.unix_millis());
+    added.inspect_err(|error| core.fail(Error::clone(error)))?;
+    core.registry.add(Arc::clone(&keyspace));
+    Ok(keyspace)
+}
+
+/// Forgets a keyspace with all it holds.
+pub(crate) fn drop_keyspace(core: &Core, name: &str) -> Result<()> {
+    if name == DEFAULT_KEYSPACE {
+        return Err(Error::InvalidKeyspaceName { name: name.to_owned() });
+    }
+    core.health.check_writable()?;
+    let mut catalog = core.catalog();
+    let found = core.registry.find(name).ok_or_else(|| Error::KeyspaceNotFound { name: name.to_owned() })?;
+    catalog.remove(found.id).inspect_err(|error| core.fail(Error::clone(error)))?;
+    core.registry.remove(found.id);
+    drop(catalog);
+    // It may have been the one that held the log.
+    background::free_log(core)
+}
+
+/// Refuses names that no keyspace may have.
+fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(Error::InvalidKeyspaceName { name: name.to_owned() });
+    }
+    Ok(())
+}
+
+/// Refuses a comparator other than the one that the keyspace was made with (INV-KEYSPACE-7).
+pub(crate) fn check_comparator(name: &str, stored: &str, options: &KeyspaceOptions) -> Result<()> {
+    let given = options.comparator_name();
+    if stored == given {
+        return Ok(());
+    }
+    Err(Error::WrongComparator {
+        keyspace: name.to_owned(),
+        stored: stored.to_owned(),
+        given: given.to_owned(),
+    })
+}

@@ -1,0 +1,215 @@
+//! The settings of a database and of its keyspaces, with their defaults and limits.
+//!
+//! [`DatabaseOptions`] is what the builder of [`crate::database`] fills in; [`KeyspaceOptions`] is what a keyspace
+//! is opened with. Everything here is plain data: [`DatabaseOptions::check`] refuses what cannot work, and
+//! [`DatabaseOptions::memory`] splits the one memory budget.
+//!
+//! Not here: the environment (file system, clock, threads), which the builder passes along.
+
+use std::time::Duration;
+
+use esker_mem::comparator::SharedComparator;
+
+use crate::error::{Error, Result};
+
+/// How long an acknowledged write is sure to live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Durability {
+    /// It sits in this process for up to 1 ms or 64 KiB before the operating system gets it: a killed process
+    /// loses that much, and always the newest writes.
+    Buffered,
+    /// The operating system has it: it survives a killed process. A power loss takes what was written since the
+    /// last sync, which runs in the background each 100 ms by default.
+    #[default]
+    Os,
+    /// The device has it: it survives a power loss. Readers may see it a moment before that.
+    Sync,
+}
+
+/// What opening does about a damaged log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RecoveryMode {
+    /// An incomplete end, as a crash leaves it, ends the log; damage before it fails the open.
+    #[default]
+    TolerateTornTail,
+    /// Even an incomplete end fails the open.
+    AbsoluteConsistency,
+    /// The log ends at the first damage, wherever it is: a consistent but possibly older state.
+    PointInTime,
+    /// Damaged frames are left out: the most data, possibly with holes.
+    SkipCorrupted,
+}
+
+/// The settings of one database; see the builder for what each means.
+#[derive(Clone, Debug)]
+pub(crate) struct DatabaseOptions {
+    pub(crate) create_if_missing: bool,
+    pub(crate) memory_budget_bytes: usize,
+    pub(crate) memtable_bytes: usize,
+    pub(crate) max_wal_bytes: u64,
+    pub(crate) segment_bytes: u64,
+    pub(crate) max_batch_bytes: usize,
+    pub(crate) durability: Durability,
+    pub(crate) sync_interval: Duration,
+    pub(crate) background_threads: usize,
+    pub(crate) recovery_mode: RecoveryMode,
+    pub(crate) planted_bug: Option<PlantedBug>,
+}
+
+/// A deliberate fault, for the tests that prove that the crash harness sees faults.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantedBug {
+    /// Writes are applied, published and acknowledged before they are appended, and a failed append is ignored.
+    PublishBeforeAppend,
+}
+
+/// The bytes of frames that [`Durability::Buffered`] may hold back.
+pub(crate) const LOG_BUFFER_BYTES: usize = 64 << 10;
+/// How long [`Durability::Buffered`] may hold a frame back.
+pub(crate) const LOG_BUFFER_DELAY: Duration = Duration::from_millis(1);
+/// The longest legal key.
+pub(crate) const MAX_KEY_BYTES: usize = 65_535;
+/// The longest legal value.
+pub(crate) const MAX_VALUE_BYTES: u64 = 4_294_967_295;
+
+const MIB: usize = 1 << 20;
+
+impl Default for DatabaseOptions {
+    fn default() -> Self {
+        Self {
+            create_if_missing: true,
+            memory_budget_bytes: 512 * MIB,
+            memtable_bytes: 64 * MIB,
+            max_wal_bytes: 512 << 20,
+            segment_bytes: 64 << 20,
+            max_batch_bytes: 256 * MIB,
+            durability: Durability::default(),
+            sync_interval: Duration::from_millis(100),
+            background_threads: 2,
+            recovery_mode: RecoveryMode::default(),
+            planted_bug: None,
+        }
+    }
+}
+
+/// How the memory budget is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MemorySplit {
+    /// The size of one memtable.
+    pub(crate) memtable_bytes: usize,
+    /// All memtables together: writers stop here until one is flushed.
+    pub(crate) write_buffer_bytes: usize,
+    /// The block cache, with the metadata of tables in it.
+    pub(crate) cache_bytes: usize,
+}
+
+impl DatabaseOptions {
+    /// Refuses values that cannot work.
+    pub(crate) fn check(&self) -> Result<()> {
+        let refuse = |option, problem| Err(Error::InvalidOption { option, problem });
+        if self.memory_budget_bytes < MIB {
+            return refuse("memory_budget", "at least 1 MiB is needed");
+        }
+        if self.memtable_bytes < 4 << 10 {
+            return refuse("memtable_bytes", "at least 4 KiB are needed");
+        }
+        if self.segment_bytes < 4 << 10 {
+            return refuse("log_segment_bytes", "at least 4 KiB are needed");
+        }
+        if self.max_wal_bytes < self.segment_bytes {
+            return refuse("max_wal_bytes", "at least one log segment must fit");
+        }
+        if self.max_batch_bytes < 64 << 10 {
+            return refuse("max_batch_bytes", "at least 64 KiB are needed");
+        }
+        if self.sync_interval.is_zero() {
+            return refuse("sync_interval", "it cannot be zero; use Durability::Sync to sync each write");
+        }
+        Ok(())
+    }
+
+    /// Splits the budget: 40 % for memtables, a twentieth for the buffers of flushes, compactions and the log,
+    /// the rest for the cache. A memtable is at most a third of its share, so that one fills while one is flushed.
+    pub(crate) fn memory(&self) -> MemorySplit {
+        let budget = self.memory_budget_bytes;
+        let write_buffer_bytes = budget / 5 * 2;
+        let work_bytes = budget / 20;
+        MemorySplit {
+            memtable_bytes: self.memtable_bytes.min(write_buffer_bytes / 3),
+            write_buffer_bytes,
+            cache_bytes: budget.saturating_sub(write_buffer_bytes).saturating_sub(work_bytes),
+        }
+    }
+}
+
+/// The settings of one keyspace.
+///
+/// ```
+/// let options = esker::KeyspaceOptions::new().block_size_bytes(4096);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Default)]
+pub struct KeyspaceOptions {
+    pub(crate) comparator: Option<SharedComparator>,
+    pub(crate) block_size_bytes: Option<u32>,
+    pub(crate) filter_bits_per_key: Option<u8>,
+    pub(crate) memtable_bytes: Option<usize>,
+}
+
+impl KeyspaceOptions {
+    /// The defaults: byte order, 8 KiB blocks, 10 filter bits per key, the database's memtable size.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Orders keys by `comparator`. Its name is stored; the keyspace can only be opened under the same name, so
+    /// name it on the builder when opening the database again.
+    #[must_use]
+    pub fn comparator(mut self, comparator: SharedComparator) -> Self {
+        self.comparator = Some(comparator);
+        self
+    }
+
+    /// The size of a data block before compression, in bytes. Default: 8 KiB.
+    #[must_use]
+    pub fn block_size_bytes(mut self, bytes: u32) -> Self {
+        self.block_size_bytes = Some(bytes);
+        self
+    }
+
+    /// Bits per key of the filters that spare reads of absent keys; 0 builds none. Default: 10.
+    #[must_use]
+    pub fn filter_bits_per_key(mut self, bits: u8) -> Self {
+        self.filter_bits_per_key = Some(bits);
+        self
+    }
+
+    /// The size of this keyspace's memtable, in bytes. Default: the database's.
+    #[must_use]
+    pub fn memtable_bytes(mut self, bytes: usize) -> Self {
+        self.memtable_bytes = Some(bytes);
+        self
+    }
+
+    /// The name of the comparator.
+    pub(crate) fn comparator_name(&self) -> &str {
+        self.comparator.as_ref().map_or("esker.bytes", |comparator| comparator.name())
+    }
+}
+
+impl std::fmt::Debug for KeyspaceOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyspaceOptions")
+            .field("comparator", &self.comparator_name())
+            .field("block_size_bytes", &self.block_size_bytes)
+            .field("filter_bits_per_key", &self.filter_bits_per_key)
+            .field("memtable_bytes", &self.memtable_bytes)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,368 @@
+//! Opening a database: from a directory, whatever a crash left in it, to a running core.
+//!
+//! 1. **Whose directory?** One with files of others and no database is refused and left as it is. The lock is taken.
+//! 2. **Catalog.** It names the keyspaces; without one, and without a log, the database is made (INV-RECOVER-6).
+//! 3. **Trees.** Each keyspace's tree is opened, with the comparator that the caller names for it. Folders that no
+//!    keyspace owns are removed.
+//! 4. **Log.** What an earlier process may not have synced is made durable. Then frames are replayed in order into the memtables. An operation below its keyspace's replay floor is in
+//!    tables already and skipped (INV-RECOVER-5), so is one of a dropped keyspace; an unknown keyspace is corruption.
+//!    When the memtables outgrow their share, they are flushed on the way.
+//! 5. **Next segment.** A fresh one, durable before anything else happens, records where the log ends
+//!    (INV-RECOVER-3); only then are files that no longer count removed. A crash in the midst of this finds either the
+//!    old end or the new one, and both say the same.
+//!
+//! Sequence numbers go on above everything that the log or any tree has seen.
+//!
+//! Not here: telling a torn tail from corruption ([`crate::wal::reader`]).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+
+use esker_env::clock::Clock;
+use esker_env::fs::{FileLock, SharedFs};
+use esker_env::random::Random;
+use esker_env::spawn::Spawn;
+use esker_format::batch::BatchReader;
+use esker_format::catalog::KeyspaceRecord;
+use esker_format::checksum::key_hash;
+use esker_format::error::DecodeError;
+use esker_format::file_name::{FileKind, FileName, KEYSPACES_FOLDER, parse_keyspace_folder};
+use esker_format::ids::KeyspaceId;
+use esker_format::log::frame::FrameMeta;
+use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+use esker_tree::SequenceNumberCounter;
+
+use crate::background;
+use crate::backpressure::Backpressure;
+use crate::catalog::CatalogFile;
+use crate::commit::Pipeline;
+use crate::core::{Core, Engine, Jobs};
+use crate::error::{Error, Result};
+use crate::health::Health;
+use crate::keyspaces::{DEFAULT_KEYSPACE, check_comparator};
+use crate::options::{DatabaseOptions, KeyspaceOptions};
+use crate::signal::Signal;
+use crate::state::{KeyspaceState, Registry};
+use crate::trees::Trees;
+use crate::wal::reader::{LogEnd, chain, find_segments, read_log};
+use crate::wal::secure::secure;
+use crate::wal::segment::SegmentFolder;
+use crate::wal::writer::LogWriter;
+
+/// Gives the options of an existing keyspace by its name.
+pub(crate) type Resolver = Arc<dyn Fn(&str) -> KeyspaceOptions + Send + Sync>;
+
+/// What the database asks of the world.
+pub(crate) struct Environs {
+    pub(crate) fs: SharedFs,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) spawn: Arc<dyn Spawn>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+/// Opens the database in `path`; gives the core and the default keyspace.
+pub(crate) fn open(
+    path: &Path,
+    options: DatabaseOptions,
+    environs: Environs,
+    resolve: &Resolver,
+) -> Result<(Arc<Core>, Arc<KeyspaceState>)> {
+    let fs = &environs.fs;
+    prepare_directory(fs, path, options.create_if_missing)?;
+    let lock = take_lock(fs, path)?;
+    let split = options.memory();
+    let visible = SequenceNumberCounter::default();
+    let trees = Trees::new(Arc::clone(fs), Arc::clone(&environs.clock), path, split, visible.clone());
+    let catalog = open_catalog(&environs, path, &trees, resolve, options.create_if_missing)?;
+    let registry = Registry::default();
+    for record in catalog.keyspaces() {
+        let keyspace_options = resolve(&record.name);
+        check_record(path, record)?;
+        check_comparator(&record.name, &record.comparator, &keyspace_options)?;
+        registry.add(Arc::new(trees.open(record.id, &record.name, &keyspace_options)?));
+    }
+    remove_orphans(fs, &trees, &registry)?;
+
+    let found = find_segments(fs, path)?;
+    secure(fs, &found, &chain(&found).0)?;
+    let mut replay = Replay::new(&registry, &catalog, split.write_buffer_bytes as u64);
+    let end = read_log(fs, &found, options.recovery_mode, &mut |path, header, payload| {
+        replay.frame(path, header, payload)
+    })?;
+    let next_seqno = end.next_seqno.max(replay.lowest_unused()).max(1);
+    let (folder, writer) = start_log(fs, path, &options, &environs.random, &registry, end, next_seqno)?;
+    visible.set(next_seqno);
+
+    let default = registry.find(DEFAULT_KEYSPACE);
+    let default = default.ok_or_else(|| Error::corruption(path, 0, "the catalog has no default keyspace"))?;
+    let engine = Engine::new(visible, Arc::new(Signal::default()), &options, &split);
+    let core = Arc::new(Core {
+        path: path.to_path_buf(),
+        split,
+        backpressure: Backpressure::new(Arc::clone(&environs.clock)),
+        clock: environs.clock,
+        spawn: environs.spawn,
+        trees,
+        registry,
+        catalog: Mutex::new(catalog),
+        folder,
+        pipeline: Pipeline::new(engine, writer, next_seqno),
+        health: Health::default(),
+        jobs: Mutex::new(Jobs::default()),
+        job_ended: Condvar::new(),
+        cancel: esker_tree::CancelToken::default(),
+        lock: Mutex::new(Some(lock)),
+        timer: Mutex::new(None),
+        options,
+    });
+    background::free_log(&core)?;
+    core.measure();
+    *core.timer.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = background::start(&core)?;
+    Ok((core, default))
+}
+
+/// Step 1: refuses a directory that is not ours, and makes a missing one.
+fn prepare_directory(fs: &SharedFs, path: &Path, create_if_missing: bool) -> Result<()> {
+    let exists = fs.exists(path).map_err(|error| Error::io("look at", path, error))?;
+    if !exists {
+        if !create_if_missing {
+            return Err(Error::DatabaseNotFound { path: path.to_path_buf() });
+        }
+        return create_directory(fs, path);
+    }
+    let entries = fs.read_dir(path).map_err(|error| Error::io("list", path, error))?;
+    let is_database = entries.iter().any(|entry| is_file(&entry.name, FileKind::Current));
+    if is_database {
+        return Ok(());
+    }
+    // The beginnings of a database whose making a crash cut short are ours, too.
+    let foreign = entries.iter().find(|entry| {
+        FileName::parse_os(&entry.name).is_none() && !(entry.is_dir && entry.name == KEYSPACES_FOLDER)
+    });
+    if let Some(foreign) = foreign {
+        return Err(Error::NotADatabase { path: path.to_path_buf(), found: path.join(&foreign.name) });
+    }
+    let holds_log = entries.iter().any(|entry| {
+        matches!(FileName::parse_os(&entry.name), Some(FileName::Finished(FileKind::Segment(_))))
+    });
+    if holds_log {
+        let current = path.join(FileKind::Current.name());
+        return Err(Error::corruption(
+            &current,
+            0,
+            "it is missing, and there is a log; restore it from a backup",
+        ));
+    }
+    if !create_if_missing {
+        return Err(Error::DatabaseNotFound { path: path.to_path_buf() });
+    }
+    Ok(())
+}
+
+/// Makes the directory and its name durable.
+fn create_directory(fs: &SharedFs, path: &Path) -> Result<()> {
+    fs.create_dir_all(path).map_err(|error| Error::io("create", path, error))?;
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => fs.sync_dir(parent).map_err(|error| Error::io("sync", parent, error)),
+        None => Ok(()),
+    }
+}
+
+/// One opener at a time (INV-LIFE-1).
+fn take_lock(fs: &SharedFs, path: &Path) -> Result<Box<dyn FileLock>> {
+    let path = path.join(FileKind::Lock.name());
+    fs.lock(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked { path: path.clone() },
+        _ => Error::io("lock", &path, error),
+    })
+}
+
+/// Step 2: the catalog, made with the default keyspace if the database is new (INV-RECOVER-6).
+fn open_catalog(
+    environs: &Environs,
+    path: &Path,
+    trees: &Trees,
+    resolve: &Resolver,
+    create_if_missing: bool,
+) -> Result<CatalogFile> {
+    let fs = &environs.fs;
+    if let Some(catalog) = CatalogFile::open(Arc::clone(fs), path, Arc::clone(&environs.random))? {
+        return Ok(catalog);
+    }
+    if !create_if_missing {
+        return Err(Error::DatabaseNotFound { path: path.to_path_buf() });
+    }
+    fs.create_dir_all(trees.directory()).map_err(|error| Error::io("create", trees.directory(), error))?;
+    let options = resolve(DEFAULT_KEYSPACE);
+    let mut catalog = CatalogFile::new(Arc::clone(fs), path, Arc::clone(&environs.random));
+    trees.create(catalog.next_id(), DEFAULT_KEYSPACE, &options)?;
+    catalog.add(DEFAULT_KEYSPACE, options.comparator_name(), environs.clock.unix_millis())?;
+    Ok(catalog)
+}
+
+/// Removes folders of keyspaces that are not in the catalog: dropped, or never finished.
+fn remove_orphans(fs: &SharedFs, trees: &Trees, registry: &Registry) -> Result<()> {
+    let directory = trees.directory();
+    let entries = fs.read_dir(directory).map_err(|error| Error::io("list", directory, error))?;
+    for entry in entries {
+        let id = entry.name.to_str().and_then(parse_keyspace_folder);
+        if let Some(id) = id.filter(|id| registry.get(*id).is_none()) {
+            // A folder with foreign files in it stays.
+            let _ = trees.folder(id).remove();
+        }
+    }
+    Ok(())
+}
+
+/// Refuses keyspaces that need what this version lacks.
+fn check_record(path: &Path, record: &KeyspaceRecord) -> Result<()> {
+    let missing = record.merge_operator.as_ref().or(record.prefix_extractor.as_ref());
+    missing.map_or(Ok(()), |missing| {
+        let problem = format!("keyspace {:?} needs {missing:?}, which this version cannot take", record.name);
+        Err(Error::Unsupported { path: path.to_path_buf(), problem })
+    })
+}
+
+fn is_file(name: &std::ffi::OsStr, kind: FileKind) -> bool {
+    FileName::parse_os(name) == Some(FileName::Finished(kind))
+}
+
+/// Step 4: the log's operations into the memtables.
+struct Replay<'a> {
+    keyspaces: BTreeMap<KeyspaceId, Replayed>,
+    catalog: &'a CatalogFile,
+    memory_limit_bytes: u64,
+    unmeasured_bytes: u64,
+}
+
+struct Replayed {
+    keyspace: Arc<KeyspaceState>,
+    floor: SeqNo,
+}
+
+impl<'a> Replay<'a> {
+    fn new(registry: &Registry, catalog: &'a CatalogFile, memory_limit_bytes: u64) -> Self {
+        let keyspaces = registry
+            .all()
+            .into_iter()
+            .map(|keyspace| (keyspace.id, Replayed { floor: keyspace.tree.replay_floor(), keyspace }))
+            .collect();
+        Self { keyspaces, catalog, memory_limit_bytes, unmeasured_bytes: 0 }
+    }
+
+    /// Above every number that a tree has ever recorded.
+    fn lowest_unused(&self) -> SeqNo {
+        let highest = self.keyspaces.values().filter_map(|replayed| {
+            replayed.keyspace.tree.get_highest_seqno().map(|seqno| seqno + 1).max(Some(replayed.floor))
+        });
+        highest.max().unwrap_or(0)
+    }
+
+    fn frame(&mut self, path: &Path, header: &FrameMeta, payload: &[u8]) -> Result<()> {
+        let damaged = |error: DecodeError| Error::corruption(path, error.offset, error.to_string());
+        // Whole or not at all: a batch is verified before any of it is applied.
+        let operations = BatchReader::new(payload, header.count).verify().map_err(damaged)?;
+        for (seqno, operation) in (header.first_seqno..).zip(operations) {
+            let operation = operation.map_err(damaged)?;
+            let Some(kind) = operation.operation.kind() else {
+                return Err(unsupported(path, "range deletes"));
+            };
+            match self.keyspaces.get(&operation.keyspace) {
+                // INV-RECOVER-5
+                Some(replayed) if seqno < replayed.floor => {}
+                Some(Replayed { keyspace, .. }) => {
+                    let bytes = operation.key.len() + operation.value.len();
+                    let room = keyspace.tree.reserve(1, bytes);
+                    let hash = key_hash(operation.key);
+                    room.apply().insert(operation.key, hash, seqno, kind, operation.value);
+                    self.unmeasured_bytes += bytes as u64;
+                }
+                None if operation.keyspace < self.catalog.next_id() => {}
+                None => {
+                    let problem = format!(
+                        "a frame names keyspace {}, which the catalog does not know; the catalog is older than the log",
+                        operation.keyspace
+                    );
+                    return Err(Error::corruption(path, 0, problem));
+                }
+            }
+        }
+        if self.unmeasured_bytes > self.memory_limit_bytes / 32 {
+            self.unmeasured_bytes = 0;
+            self.relieve()?;
+        }
+        Ok(())
+    }
+
+    /// Flushes as it goes if the log holds more than the memtables may.
+    fn relieve(&self) -> Result<()> {
+        loop {
+            let sizes = self.keyspaces.values().map(|replayed| {
+                let memtables = replayed.keyspace.tree.memtable_stats();
+                (memtables.active_bytes + memtables.sealed_bytes, &replayed.keyspace)
+            });
+            let (mut total, mut largest) = (0, None);
+            for (bytes, keyspace) in sizes {
+                total += bytes;
+                if largest.is_none_or(|(most, _)| bytes > most) {
+                    largest = Some((bytes, keyspace));
+                }
+            }
+            let Some((_, keyspace)) = largest.filter(|_| total > self.memory_limit_bytes / 4 * 3) else {
+                return Ok(());
+            };
+            keyspace.tree.rotate_memtable();
+            flush_all(keyspace)?;
+        }
+    }
+}
+
+fn unsupported(path: &Path, what: &str) -> Error {
+    Error::Unsupported { path: path.to_path_buf(), problem: format!("the log holds {what}") }
+}
+
+/// Flushes what is sealed. The log is durable: it was secured before it was read.
+fn flush_all(keyspace: &KeyspaceState) -> Result<()> {
+    let error = |error| keyspace.error(error);
+    while keyspace.tree.flush_oldest(MAX_SEQNO, |_| Ok(())).map_err(error)?.is_some() {}
+    Ok(())
+}
+
+/// Step 5: the next segment, and then what no longer counts.
+fn start_log(
+    fs: &SharedFs,
+    path: &Path,
+    options: &DatabaseOptions,
+    random: &Arc<dyn Random>,
+    registry: &Registry,
+    end: LogEnd,
+    next_seqno: SeqNo,
+) -> Result<(Arc<SegmentFolder>, LogWriter)> {
+    let LogEnd { mut position, mut kept, mut dropped, next_id, damaged, .. } = end;
+    if damaged {
+        // What was read around the damage must never be read again: into tables with it.
+        for keyspace in registry.all() {
+            keyspace.tree.rotate_memtable();
+            flush_all(&keyspace)?;
+        }
+        position = None;
+        dropped.extend(kept.drain(..).map(|segment| segment.path));
+    }
+    let folder = Arc::new(SegmentFolder::new(
+        Arc::clone(fs),
+        path.to_path_buf(),
+        Arc::clone(random),
+        options.segment_bytes,
+        next_id,
+        kept,
+    ));
+    let writer = LogWriter::create(Arc::clone(&folder), position, next_seqno)?;
+    for path in &dropped {
+        fs.remove_file(path).map_err(|error| Error::io("remove", path, error))?;
+    }
+    if !dropped.is_empty() {
+        fs.sync_dir(path).map_err(|error| Error::io("sync", path, error))?;
+    }
+    Ok((folder, writer))
+}

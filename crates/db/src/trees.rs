@@ -1,0 +1,133 @@
+//! Opening the trees of keyspaces, with what all of them share: one cache, one pool of memtable memory, one table of
+//! open files, one visible sequence number.
+//!
+//! The tree of keyspace 5 lives in `keyspaces/000005`. A keyspace is new or old, never "whatever is there": an old one
+//! whose tree is gone is damage, not an empty keyspace (INV-KEYSPACE-3).
+//!
+//! Not here: which keyspaces there are ([`crate::catalog`]).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use esker_env::clock::Clock;
+use esker_env::fs::SharedFs;
+use esker_format::file_name::{FileKind, KEYSPACES_FOLDER, keyspace_folder};
+use esker_format::ids::KeyspaceId;
+use esker_mem::arena::ArenaPool;
+use esker_tree::{Cache, Config, DescriptorTable, LevelPolicy, SequenceNumberCounter};
+
+use crate::error::{Error, Result};
+use crate::options::{KeyspaceOptions, MemorySplit};
+use crate::state::{Folder, KeyspaceState};
+
+/// Memory of flushed memtables that is kept for the next ones: fresh memory costs more than filling it.
+const IDLE_ARENAS: usize = 2;
+/// Files that tables keep open, all keyspaces together.
+const OPEN_FILES: usize = 512;
+
+/// What the trees of one database share.
+pub(crate) struct Trees {
+    fs: SharedFs,
+    clock: Arc<dyn Clock>,
+    directory: PathBuf,
+    split: MemorySplit,
+    visible: SequenceNumberCounter,
+    cache: Arc<Cache>,
+    descriptors: Arc<DescriptorTable>,
+    arenas: Arc<ArenaPool>,
+}
+
+impl Trees {
+    /// The trees of the database in `path`.
+    pub(crate) fn new(
+        fs: SharedFs,
+        clock: Arc<dyn Clock>,
+        path: &Path,
+        split: MemorySplit,
+        visible: SequenceNumberCounter,
+    ) -> Self {
+        Self {
+            fs,
+            clock,
+            directory: path.join(KEYSPACES_FOLDER),
+            split,
+            visible,
+            cache: Arc::new(Cache::with_capacity_bytes(split.cache_bytes as u64)),
+            descriptors: Arc::new(DescriptorTable::with_capacity(OPEN_FILES)),
+            arenas: Arc::new(ArenaPool::new(split.memtable_bytes, IDLE_ARENAS)),
+        }
+    }
+
+    /// The folder of all trees.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The folder of one keyspace.
+    pub(crate) fn folder(&self, id: KeyspaceId) -> Folder {
+        Folder { fs: Arc::clone(&self.fs), path: self.directory.join(keyspace_folder(id)) }
+    }
+
+    /// Makes the tree of a new keyspace, durably. What a crash left of an earlier attempt is removed.
+    pub(crate) fn create(
+        &self,
+        id: KeyspaceId,
+        name: &str,
+        options: &KeyspaceOptions,
+    ) -> Result<KeyspaceState> {
+        let folder = self.folder(id);
+        let exists =
+            self.fs.exists(&folder.path).map_err(|error| Error::io("look at", &folder.path, error))?;
+        if exists {
+            folder.remove().map_err(|error| Error::io("remove", &folder.path, error))?;
+        }
+        self.fs.create_dir_all(&folder.path).map_err(|error| Error::io("create", &folder.path, error))?;
+        let keyspace = self.open_tree(id, name, options)?;
+        self.fs.sync_dir(&self.directory).map_err(|error| Error::io("sync", &self.directory, error))?;
+        Ok(keyspace)
+    }
+
+    /// Opens the tree of a keyspace that the catalog names (INV-KEYSPACE-3).
+    pub(crate) fn open(
+        &self,
+        id: KeyspaceId,
+        name: &str,
+        options: &KeyspaceOptions,
+    ) -> Result<KeyspaceState> {
+        let current = self.folder(id).path.join(FileKind::Current.name());
+        if !self.fs.exists(&current).map_err(|error| Error::io("look at", &current, error))? {
+            let problem = format!("the tree of keyspace {name:?} is gone; restore its folder from a backup");
+            return Err(Error::corruption(&current, 0, problem));
+        }
+        self.open_tree(id, name, options)
+    }
+
+    fn open_tree(&self, id: KeyspaceId, name: &str, options: &KeyspaceOptions) -> Result<KeyspaceState> {
+        let folder = self.folder(id);
+        // The tree takes its numbers from the log, never from a counter of its own.
+        let unused = SequenceNumberCounter::default();
+        let mut config = Config::new(&folder.path, unused, self.visible.clone())
+            .with_shared_fs(Arc::clone(&self.fs))
+            .with_clock(Arc::clone(&self.clock))
+            .with_directory_lock(false)
+            .use_cache(Arc::clone(&self.cache))
+            .use_descriptor_table(Some(Arc::clone(&self.descriptors)))
+            .use_arena_pool(Arc::clone(&self.arenas))
+            .memtable_capacity_bytes(
+                options.memtable_bytes.unwrap_or(self.split.memtable_bytes).min(self.split.memtable_bytes),
+            );
+        if let Some(bytes) = options.block_size_bytes {
+            config = config.data_block_size_policy(LevelPolicy::all(bytes));
+        }
+        if let Some(bits) = options.filter_bits_per_key {
+            config = config.filter_policy(LevelPolicy::all(bits));
+        }
+        let mut is_byte_order = true;
+        if let Some(comparator) = &options.comparator {
+            is_byte_order = comparator.is_lexicographic();
+            config = config.comparator(Arc::clone(comparator));
+        }
+        let tree = config.open().map_err(|error| Error::tree(name, error))?;
+        Ok(KeyspaceState::new(id, name.to_owned(), tree, folder, is_byte_order))
+    }
+}

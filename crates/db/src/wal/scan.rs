@@ -1,0 +1,186 @@
+//! The frames of one segment, front to back, through a window of bounded size.
+//!
+//! The scanner only says what is there: a good frame, zeros, something bad, or the end. Behind something bad,
+//! [`Scan::skip_to_next_frame`] looks for the next good frame at each multiple of 8; a place that does not carry the
+//! segment's log id costs one comparison, so megabytes of garbage are passed quickly, and nothing that a user stored in a
+//! value is taken for a frame (the checksum covers the offset).
+//!
+//! Not here: what a bad frame means ([`crate::wal::reader`]).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use esker_env::fs::{FsFile, OpenOptions, SharedFs};
+use esker_format::ids::{LogId, SegmentId};
+use esker_format::log::frame::{FRAME_HEADER_BYTES, FrameAt, FrameMeta, decode_frame, stated_frame_len};
+use esker_format::log::header::{LOG_HEADER_BYTES, LogHeader, LogKind};
+
+use crate::error::{Error, Result};
+use crate::wal::segment::FRAMES_START;
+
+/// Bytes read at once; a longer frame gets a window of its own length.
+const WINDOW_BYTES: usize = 1 << 20;
+
+/// What stands at the scanner's place.
+#[derive(Debug)]
+pub(crate) enum Scanned<'a> {
+    /// A good frame; the scanner stands behind it now.
+    Frame { meta: FrameMeta, payload: &'a [u8] },
+    /// The end that was given, or of the file.
+    End,
+    /// Zeros, where a frame should begin.
+    Blank,
+    /// Anything else.
+    Bad,
+}
+
+/// The header of a segment file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FoundHeader {
+    Good(LogHeader),
+    /// Zeros, or too short: the segment was never used, or a power loss took its beginning.
+    Blank,
+    /// Something that a crash does not leave: a header is written within one sector.
+    Damaged,
+}
+
+/// A scanner over one segment.
+pub(crate) struct Scan {
+    path: PathBuf,
+    file: Arc<dyn FsFile>,
+    log_id: LogId,
+    /// Where the frames end, if that is known; else the file's end.
+    end: u64,
+    offset: u64,
+    window: Vec<u8>,
+    window_offset: u64,
+}
+
+/// Reads the header of the segment at `path`, whose name says `id`.
+pub(crate) fn read_header(fs: &SharedFs, path: &Path, id: SegmentId) -> Result<FoundHeader> {
+    let file = open(fs, path)?;
+    let mut bytes = [0; LOG_HEADER_BYTES];
+    match file.read_exact_at(&mut bytes, 0) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(FoundHeader::Blank),
+        Err(error) => return Err(Error::io("read", path, error)),
+    }
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Ok(FoundHeader::Blank);
+    }
+    match LogHeader::decode(&bytes) {
+        Ok(header) if header.kind == LogKind::Segment && header.number == u64::from(id.0) => {
+            Ok(FoundHeader::Good(header))
+        }
+        Err(error) if error.is_unsupported() => {
+            Err(Error::Unsupported { path: path.to_path_buf(), problem: error.to_string() })
+        }
+        Ok(_) | Err(_) => Ok(FoundHeader::Damaged),
+    }
+}
+
+impl Scan {
+    /// A scanner over the frames of the segment at `path`, up to `end` if that is known.
+    pub(crate) fn open(fs: &SharedFs, path: &Path, log_id: LogId, end: Option<u64>) -> Result<Self> {
+        let file = open(fs, path)?;
+        let len = file.len().map_err(|error| Error::io("read", path, error))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            file,
+            log_id,
+            end: end.unwrap_or(len),
+            offset: FRAMES_START,
+            window: Vec::new(),
+            window_offset: 0,
+        })
+    }
+
+    /// Where the scanner stands.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Puts the scanner at `offset`.
+    pub(crate) fn go_to(&mut self, offset: u64) {
+        self.offset = offset;
+    }
+
+    /// Looks at what stands here, and goes behind it if it is a good frame.
+    pub(crate) fn next(&mut self) -> Result<Scanned<'_>> {
+        if self.offset >= self.end {
+            return Ok(Scanned::End);
+        }
+        let (log_id, offset) = (self.log_id, self.offset);
+        let room = self.end - self.offset;
+        let head = self.bytes(FRAME_HEADER_BYTES)?;
+        if head.iter().all(|byte| *byte == 0) {
+            return Ok(Scanned::Blank);
+        }
+        // A frame that claims to reach past the end is bad before a byte of it is read.
+        let stated = stated_frame_len(head, log_id).filter(|len| *len <= room);
+        let Some(len) = stated.and_then(|len| usize::try_from(len).ok()) else {
+            return Ok(Scanned::Bad);
+        };
+        self.bytes(len)?;
+        self.offset += len as u64;
+        let from = usize::try_from(offset - self.window_offset).unwrap_or(usize::MAX);
+        match decode_frame(self.window.get(from..).unwrap_or_default(), log_id, offset) {
+            FrameAt::Frame(frame) => Ok(Scanned::Frame { meta: frame.meta, payload: frame.payload }),
+            FrameAt::CleanEnd | FrameAt::Bad(_) => {
+                self.offset = offset;
+                Ok(Scanned::Bad)
+            }
+        }
+    }
+
+    /// From something bad, goes on to the next good frame; false if there is none, at the end then.
+    pub(crate) fn skip_to_next_frame(&mut self) -> Result<bool> {
+        loop {
+            self.offset = self.offset.saturating_add(8);
+            if self.offset >= self.end {
+                self.offset = self.end;
+                return Ok(false);
+            }
+            let at = self.offset;
+            if matches!(self.next()?, Scanned::Frame { .. }) {
+                self.offset = at;
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The next `len` bytes from here on, fewer at the end.
+    fn bytes(&mut self, len: usize) -> Result<&[u8]> {
+        let held = self.window_offset + self.window.len() as u64;
+        let is_held = self.offset >= self.window_offset && self.offset + len as u64 <= held.min(self.end);
+        let reaches_end = held >= self.end && self.offset >= self.window_offset;
+        if !is_held && !reaches_end {
+            let wanted = (len.max(WINDOW_BYTES) as u64).min(self.end.saturating_sub(self.offset));
+            self.fill(usize::try_from(wanted).unwrap_or(usize::MAX))?;
+        }
+        let from = usize::try_from(self.offset - self.window_offset).unwrap_or(usize::MAX);
+        let rest = self.window.get(from..).unwrap_or_default();
+        Ok(rest.get(..len).unwrap_or(rest))
+    }
+
+    /// Reads a window from here on; it is shorter where the file ends first.
+    fn fill(&mut self, len: usize) -> Result<()> {
+        self.window.clear();
+        self.window.resize(len, 0);
+        self.window_offset = self.offset;
+        let mut filled = 0;
+        while let Some(rest) = self.window.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let read = self.file.read_at(rest, self.offset + filled as u64);
+            match read.map_err(|error| Error::io("read", &self.path, error))? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        self.window.truncate(filled);
+        Ok(())
+    }
+}
+
+fn open(fs: &SharedFs, path: &Path) -> Result<Arc<dyn FsFile>> {
+    fs.open(path, &OpenOptions::read_write()).map_err(|error| Error::io("open", path, error))
+}

@@ -1,0 +1,74 @@
+//! Making durable what a recovery is about to rely on, whatever happened to earlier syncs.
+//!
+//! After a failed sync the operating system may hold pages that it will never write and reports no more errors for: the
+//! log *reads* complete, a further sync succeeds, and the next power loss takes it all the same. A recovery cannot know
+//! whether a process before it met such a failure. So everything behind the last position that the log itself claims as
+//! synced is written again, byte for byte, and then synced (INV-RECOVER-3). That is what was appended in the last
+//! moments before the crash, not the whole log.
+//!
+//! Not here: reading ([`crate::wal::reader`]).
+
+use esker_env::fs::{OpenOptions, SharedFs};
+use esker_format::log::frame::LogPosition;
+
+use crate::error::{Error, Result};
+use crate::wal::reader::{FoundSegment, FoundSegments, Link};
+use crate::wal::scan::{Scan, Scanned};
+
+/// Bytes copied at once.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// Makes the frames of a chain durable.
+pub(crate) fn secure(fs: &SharedFs, found: &FoundSegments, links: &[Link]) -> Result<()> {
+    let claim = last_claim(fs, found, links)?;
+    for link in links.iter().filter(|link| link.id >= claim.segment) {
+        let Some(segment) = found.get(&link.id) else { continue };
+        let from = if link.id == claim.segment { claim.offset } else { 0 };
+        rewrite(fs, segment, from, good_end(fs, segment, *link)?)?;
+    }
+    Ok(())
+}
+
+/// The last position that is claimed as synced. Claims rise, so the newest segment with a frame knows it.
+fn last_claim(fs: &SharedFs, found: &FoundSegments, links: &[Link]) -> Result<LogPosition> {
+    for link in links.iter().rev() {
+        let Some(mut scan) = scan(fs, found.get(&link.id), *link)? else { continue };
+        let mut claim = None;
+        while let Scanned::Frame { meta, .. } = scan.next()? {
+            claim = Some(meta.synced);
+        }
+        if let Some(claim) = claim {
+            return Ok(claim);
+        }
+    }
+    Ok(LogPosition::default())
+}
+
+/// Where the good frames of a segment end.
+fn good_end(fs: &SharedFs, segment: &FoundSegment, link: Link) -> Result<u64> {
+    let Some(mut scan) = scan(fs, Some(segment), link)? else { return Ok(0) };
+    while let Scanned::Frame { .. } = scan.next()? {}
+    Ok(scan.offset())
+}
+
+fn scan(fs: &SharedFs, segment: Option<&FoundSegment>, link: Link) -> Result<Option<Scan>> {
+    let Some((segment, header)) = segment.and_then(|segment| Some((segment, segment.header()?))) else {
+        return Ok(None);
+    };
+    Scan::open(fs, &segment.path, header.log, link.end).map(Some)
+}
+
+/// Writes a part of a file over itself, and syncs it.
+fn rewrite(fs: &SharedFs, segment: &FoundSegment, from: u64, to: u64) -> Result<()> {
+    let path = &segment.path;
+    let file = fs.open(path, &OpenOptions::read_write()).map_err(|error| Error::io("open", path, error))?;
+    let mut offset = from;
+    while offset < to {
+        let len = CHUNK_BYTES.min(to - offset);
+        let mut chunk = vec![0; usize::try_from(len).unwrap_or_default()];
+        file.read_exact_at(&mut chunk, offset).map_err(|error| Error::io("read", path, error))?;
+        file.write_all_at(&chunk, offset).map_err(|error| Error::io("write", path, error))?;
+        offset += len;
+    }
+    file.sync_data().map_err(|error| Error::io("sync", path, error))
+}

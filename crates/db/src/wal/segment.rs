@@ -1,0 +1,199 @@
+//! The folder of log segments: making them ahead of need, and removing them when nothing needs them.
+//!
+//! A segment is made whole before it is used: created, allocated over its full length (so that a full disk shows here
+//! and not in the middle of a frame), synced, and its name synced with it (INV-WAL-1). What is left for the moment of
+//! rotation is one small write, the header, which belongs to [`crate::wal::writer`]. The background prepares one
+//! segment ahead; where it comes late, rotation makes its own.
+//!
+//! Segments are removed oldest first, each removal made durable before the next (INV-WAL-6): so after a crash the
+//! remaining ones never have a gap that removal made.
+//!
+//! Not here: what is in a segment ([`esker_format::log`]).
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use esker_env::fs::{FsFile, OpenOptions, SharedFs};
+use esker_env::random::Random;
+use esker_format::file_name::FileKind;
+use esker_format::ids::{LogId, SegmentId};
+use esker_format::log::header::LOG_HEADER_BYTES;
+use esker_mem::seqno::SeqNo;
+
+use crate::error::{Error, Result};
+
+/// Where the frames of a segment begin.
+pub(crate) const FRAMES_START: u64 = LOG_HEADER_BYTES as u64;
+
+/// A segment file, allocated and durable. Its header is not written yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) id: SegmentId,
+    pub(crate) log_id: LogId,
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<dyn FsFile>,
+    pub(crate) capacity_bytes: u64,
+}
+
+/// A segment that is no longer written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClosedSegment {
+    pub(crate) id: SegmentId,
+    pub(crate) path: PathBuf,
+    pub(crate) len_bytes: u64,
+    /// Every operation in it has a smaller sequence number.
+    pub(crate) end_seqno: SeqNo,
+}
+
+/// The folder of segments. Thread-safe; the order of its locks is removing → closed, and `ready` is a leaf.
+pub(crate) struct SegmentFolder {
+    fs: SharedFs,
+    directory: PathBuf,
+    random: Arc<dyn Random>,
+    segment_bytes: u64,
+    next_id: AtomicU32,
+    ready: Mutex<Option<Segment>>,
+    closed: Mutex<VecDeque<ClosedSegment>>,
+    closed_bytes: AtomicU64,
+    /// One remover at a time.
+    removing: Mutex<()>,
+}
+
+impl SegmentFolder {
+    /// The folder at `directory`, which exists; `next_id` is above every segment file in it.
+    pub(crate) fn new(
+        fs: SharedFs,
+        directory: PathBuf,
+        random: Arc<dyn Random>,
+        segment_bytes: u64,
+        next_id: SegmentId,
+        closed: Vec<ClosedSegment>,
+    ) -> Self {
+        let closed_bytes = closed.iter().map(|segment| segment.len_bytes).sum();
+        Self {
+            fs,
+            directory,
+            random,
+            segment_bytes,
+            next_id: AtomicU32::new(next_id.0),
+            ready: Mutex::new(None),
+            closed: Mutex::new(closed.into()),
+            closed_bytes: AtomicU64::new(closed_bytes),
+            removing: Mutex::new(()),
+        }
+    }
+
+    /// Makes the next segment ahead of need, unless one is ready.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        if self.ready().is_some() {
+            return Ok(());
+        }
+        let segment = self.create(self.segment_bytes)?;
+        let surplus = {
+            let mut ready = self.ready();
+            // Rotation may have overtaken this one and used a higher id: ids in the log only rise.
+            let is_next = segment.id.0.checked_add(1) == Some(self.next_id.load(Ordering::Acquire));
+            if is_next && ready.is_none() { ready.replace(segment) } else { Some(segment) }
+        };
+        surplus.map_or(Ok(()), |surplus| self.discard(&surplus))
+    }
+
+    /// A segment with room for at least `min_bytes`: the prepared one if it will do.
+    pub(crate) fn take(&self, min_bytes: u64) -> Result<Segment> {
+        // Held throughout, so that a segment prepared meanwhile sees that its id was overtaken.
+        let mut ready = self.ready();
+        match ready.take() {
+            Some(segment) if segment.capacity_bytes >= min_bytes => Ok(segment),
+            Some(segment) => {
+                self.discard(&segment)?;
+                self.create(min_bytes)
+            }
+            None => self.create(min_bytes.max(self.segment_bytes)),
+        }
+    }
+
+    /// Removes a segment that was never used.
+    pub(crate) fn discard(&self, segment: &Segment) -> Result<()> {
+        self.remove_file(&segment.path)
+    }
+
+    /// Notes that a segment is complete.
+    pub(crate) fn close(&self, segment: ClosedSegment) {
+        self.closed_bytes.fetch_add(segment.len_bytes, Ordering::Relaxed);
+        self.closed().push_back(segment);
+    }
+
+    /// Bytes in closed segments.
+    pub(crate) fn closed_bytes(&self) -> u64 {
+        self.closed_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many closed segments there are.
+    pub(crate) fn closed_count(&self) -> usize {
+        self.closed().len()
+    }
+
+    /// Removes the closed segments whose every operation is below `floor` (INV-WAL-6).
+    pub(crate) fn retire(&self, floor: SeqNo) -> Result<()> {
+        let _one = self.removing.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let oldest = self.closed().front().cloned();
+            let Some(oldest) = oldest.filter(|oldest| oldest.end_seqno <= floor) else { return Ok(()) };
+            self.remove_file(&oldest.path)?;
+            self.closed().pop_front();
+            self.closed_bytes.fetch_sub(oldest.len_bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Removes the segment that was prepared and not needed.
+    pub(crate) fn discard_prepared(&self) -> Result<()> {
+        let prepared = self.ready().take();
+        prepared.map_or(Ok(()), |segment| self.discard(&segment))
+    }
+
+    fn create(&self, capacity_bytes: u64) -> Result<Segment> {
+        let id = SegmentId(self.next_id.fetch_add(1, Ordering::AcqRel));
+        let path = self.directory.join(FileKind::Segment(id).name());
+        let file = self
+            .fs
+            .open(&path, &OpenOptions::create_new())
+            .map_err(|error| Error::io("create", &path, error))?;
+        let allocated = file
+            .preallocate(0, capacity_bytes)
+            .map_err(|error| Error::io("allocate", &path, error))
+            .and_then(|()| file.sync_all().map_err(|error| Error::io("sync", &path, error)))
+            .and_then(|()| self.sync_directory());
+        if let Err(error) = allocated {
+            // Best effort: an unused segment is removed at the next open as well.
+            let _ = self.fs.remove_file(&path);
+            return Err(error);
+        }
+        Ok(Segment { id, log_id: LogId(self.random.next_u64()), path, file, capacity_bytes })
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        match self.fs.remove_file(path) {
+            Ok(()) => self.sync_directory(),
+            // A removal whose directory sync failed is tried again.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.sync_directory(),
+            Err(error) => Err(Error::io("remove", path, error)),
+        }
+    }
+
+    fn sync_directory(&self) -> Result<()> {
+        self.fs.sync_dir(&self.directory).map_err(|error| Error::io("sync", &self.directory, error))
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Option<Segment>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn closed(&self) -> MutexGuard<'_, VecDeque<ClosedSegment>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

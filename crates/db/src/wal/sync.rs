@@ -1,0 +1,158 @@
+//! Which part of the log the operating system has, which part the device has, and the one sync between the two.
+//!
+//! Every append reports how far the log is written ([`LogSync::written`]). Whoever needs durability calls
+//! [`LogSync::sync_to`]:
+//!
+//! 1. If the synced point covers the caller, it returns.
+//! 2. If a sync is in flight, it waits. That sync began before the caller's frame was known to be written, so it may
+//!    not cover it: the caller looks again when it ends. All who waited share the next sync (INV-WAL-3).
+//! 3. Otherwise it becomes the one that syncs: it notes how far the log is written, syncs every segment with unsynced
+//!    frames, *oldest first* (INV-WAL-4), and moves the synced point there.
+//!
+//! After a failed sync the answer to everyone is [`Error::Indeterminate`], for ever (INV-LIFE-2).
+//!
+//! Points of the log are measured by a running count of frame bytes since the database was opened (`lsn`), so they
+//! compare across segments. Lock order: the mutex here is a leaf, and it is not held while a sync runs.
+//!
+//! Not here: appending ([`crate::wal::writer`]).
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use esker_env::fs::FsFile;
+use esker_format::log::frame::LogPosition;
+use esker_mem::seqno::SeqNo;
+
+use crate::error::{Error, Result};
+
+/// A point between two frames of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogPoint {
+    /// Frame bytes before it, counted since the database was opened.
+    pub(crate) lsn: u64,
+    /// Where it is on disk.
+    pub(crate) position: LogPosition,
+    /// Every smaller sequence number was logged before it.
+    pub(crate) next_seqno: SeqNo,
+}
+
+/// The written and the synced end of the log. Thread-safe.
+#[derive(Debug)]
+pub(crate) struct LogSync {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Segments that may hold unsynced frames, oldest first; the last one is being written.
+    unsynced: VecDeque<Arc<dyn FsFile>>,
+    written: LogPoint,
+    synced: LogPoint,
+    in_flight: bool,
+    /// Counted for statistics.
+    syncs: u64,
+    failed: Option<Arc<io::Error>>,
+}
+
+impl LogSync {
+    /// A log that is synced up to `start`.
+    pub(crate) fn new(start: LogPoint) -> Self {
+        Self {
+            state: Mutex::new(State {
+                unsynced: VecDeque::new(),
+                written: start,
+                synced: start,
+                in_flight: false,
+                syncs: 0,
+                failed: None,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Frames now go to `file`.
+    pub(crate) fn started_segment(&self, file: Arc<dyn FsFile>) {
+        self.state().unsynced.push_back(file);
+    }
+
+    /// The operating system has everything before `point`.
+    #[inline]
+    pub(crate) fn wrote(&self, point: LogPoint) {
+        self.state().written = point;
+    }
+
+    /// How far the operating system has the log.
+    pub(crate) fn written(&self) -> LogPoint {
+        self.state().written
+    }
+
+    /// How far the device has the log.
+    #[inline]
+    pub(crate) fn synced(&self) -> LogPoint {
+        self.state().synced
+    }
+
+    /// How many syncs there were.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.state().syncs
+    }
+
+    /// Refuses once a sync has failed.
+    pub(crate) fn check(&self) -> Result<()> {
+        match &self.state().failed {
+            Some(source) => Err(Error::Indeterminate { source: Arc::clone(source) }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns once the device has every frame before `lsn`, which must have been written.
+    pub(crate) fn sync_to(&self, lsn: u64) -> Result<()> {
+        let mut state = self.state();
+        loop {
+            if let Some(source) = &state.failed {
+                return Err(Error::Indeterminate { source: Arc::clone(source) });
+            }
+            if state.synced.lsn >= lsn {
+                return Ok(());
+            }
+            if state.in_flight {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            assert!(state.written.lsn >= lsn, "only written frames can be synced");
+            state = self.sync_once(state);
+        }
+    }
+
+    /// Runs the one sync. Takes and returns the lock, which is free meanwhile.
+    fn sync_once<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.in_flight = true;
+        let target = state.written;
+        let files: Vec<Arc<dyn FsFile>> = state.unsynced.iter().cloned().collect();
+        drop(state);
+        let outcome = files.iter().try_for_each(|file| file.sync_data());
+        let mut state = self.state();
+        state.in_flight = false;
+        state.syncs += 1;
+        match outcome {
+            Ok(()) => {
+                state.synced = target;
+                // All but the last were complete when the sync began.
+                let complete = files.len().saturating_sub(1);
+                state.unsynced.drain(..complete);
+            }
+            Err(error) => state.failed = Some(Arc::new(error)),
+        }
+        self.changed.notify_all();
+        state
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! One sync in flight, shared by all who waited; final failure.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+use esker_env::fs::Access;
+use esker_format::ids::SegmentId;
+
+use super::*;
+
+/// A file that counts syncs and how many run at once.
+#[derive(Debug, Default)]
+struct CountingFile {
+    syncs: AtomicU64,
+    running: AtomicUsize,
+    most_running: AtomicUsize,
+    fails: bool,
+}
+
+impl FsFile for CountingFile {
+    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        Ok(0)
+    }
+    fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        Ok(())
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_running.fetch_max(running, Ordering::SeqCst);
+        thread::yield_now();
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        if self.fails { Err(io::Error::other("broken")) } else { Ok(()) }
+    }
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+    fn len(&self) -> io::Result<u64> {
+        Ok(0)
+    }
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+    fn preallocate(&self, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+    fn punch_hole(&self, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+    fn advise(&self, _: Access) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn point(lsn: u64) -> LogPoint {
+    LogPoint { lsn, position: LogPosition { segment: SegmentId(1), offset: lsn }, next_seqno: lsn }
+}
+
+#[test]
+fn one_sync_is_in_flight_and_shared() {
+    // INV-WAL-3
+    let file = Arc::new(CountingFile::default());
+    let sync = LogSync::new(point(0));
+    sync.started_segment(Arc::clone(&file) as Arc<dyn FsFile>);
+    let written = Mutex::new(0);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    let lsn = {
+                        let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+                        *written += 1;
+                        sync.wrote(point(*written));
+                        *written
+                    };
+                    assert!(sync.sync_to(lsn).is_ok());
+                    assert!(sync.synced().lsn >= lsn);
+                }
+            });
+        }
+    });
+    assert_eq!(file.most_running.load(Ordering::SeqCst), 1);
+    assert!(file.syncs.load(Ordering::SeqCst) <= 1600);
+    assert_eq!(sync.synced(), point(1600));
+}
+
+#[test]
+fn a_sync_covers_earlier_segments() {
+    // INV-WAL-4
+    let files: Vec<_> = (0..3).map(|_| Arc::new(CountingFile::default())).collect();
+    let sync = LogSync::new(point(0));
+    for file in &files {
+        sync.started_segment(Arc::clone(file) as Arc<dyn FsFile>);
+    }
+    sync.wrote(point(10));
+    assert!(sync.sync_to(10).is_ok());
+    assert!(files.iter().all(|file| file.syncs.load(Ordering::SeqCst) == 1));
+    sync.wrote(point(20));
+    assert!(sync.sync_to(20).is_ok());
+    let counts: Vec<_> = files.iter().map(|file| file.syncs.load(Ordering::SeqCst)).collect();
+    assert_eq!(counts, [1, 1, 2], "complete segments are synced once");
+    assert!(sync.sync_to(15).is_ok());
+    assert_eq!(sync.syncs(), 2, "what is synced needs no sync");
+}
+
+#[test]
+fn a_failed_sync_is_told_to_everyone_for_ever() {
+    // INV-LIFE-2
+    let sync = LogSync::new(point(0));
+    sync.started_segment(Arc::new(CountingFile { fails: true, ..CountingFile::default() }));
+    sync.wrote(point(10));
+    assert!(matches!(sync.sync_to(10), Err(Error::Indeterminate { .. })));
+    assert!(matches!(sync.sync_to(5), Err(Error::Indeterminate { .. })));
+    assert!(sync.check().is_err());
+    assert_eq!(sync.syncs(), 1, "it is not tried again");
+}

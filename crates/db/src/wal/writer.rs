@@ -1,0 +1,297 @@
+//! Appending to the log: one frame per commit group, into preallocated segments.
+//!
+//! The writer belongs to whoever holds the log lock ([`crate::commit`]); it has no lock of its own.
+//!
+//! * **Append.** The frame is encoded at the end of the buffer, for the place in the file where it will lie. A group
+//!   with an `Os` or `Sync` write drains the buffer at once, one `pwrite`; `Buffered` frames stay until there are
+//!   64 KiB or the timer comes.
+//! * **Rotate.** A frame that does not fit the rest of a segment goes to the next one, whose header records where this
+//!   one ends. Every frame carries the position known synced when it was written, so a damaged frame before a recorded
+//!   end is told from one that a power loss took: the former lies before a synced position, the latter behind every one
+//!   (INV-WAL-5). This is why rotation needs no sync and stalls nobody: a successor that reached the disk before its
+//!   predecessor's tail does not make that tail count as corruption.
+//! * **Fail.** After a failed write nobody knows what the segment holds behind the last drained frame. The failed group
+//!   is taken back; acknowledged `Buffered` frames are kept; the next append opens a fresh segment, *synced* before it
+//!   takes a frame, whose beginning ends the broken one at its last good frame, and puts the kept frames there first
+//!   (INV-WAL-2). So a full disk fails writes, loses nothing, and needs no reopening.
+//!
+//! Not here: when to sync ([`crate::wal::sync`]); making and removing segment files ([`crate::wal::segment`]).
+
+use std::sync::Arc;
+
+use esker_format::ids::LogId;
+use esker_format::log::frame::{FrameAt, FrameMeta, LogPosition, append_frame, decode_frame, frame_len};
+use esker_format::log::header::{LogHeader, LogKind, Predecessor};
+use esker_mem::seqno::SeqNo;
+
+use crate::error::{Error, Result};
+use crate::options::LOG_BUFFER_BYTES;
+use crate::wal::segment::{ClosedSegment, FRAMES_START, Segment, SegmentFolder};
+use crate::wal::sync::{LogPoint, LogSync};
+
+/// The writing end of the log.
+pub(crate) struct LogWriter {
+    folder: Arc<SegmentFolder>,
+    sync: Arc<LogSync>,
+    /// The segment that takes frames; none after a failed write.
+    active: Option<Active>,
+    /// What the operating system has.
+    drained: LogPoint,
+    /// Frames that it does not have yet, encoded for where `drained` stands.
+    buffer: Vec<u8>,
+    /// Every number below it is in the log or burnt.
+    next_seqno: SeqNo,
+    /// The buffer and the log id it was encoded for, when the segment broke under it.
+    kept: Option<Kept>,
+    wish: bool,
+}
+
+struct Active {
+    segment: Segment,
+    /// Whether the next segment was asked for.
+    wished: bool,
+}
+
+/// Frames that were acknowledged and not written when their segment broke.
+struct Kept {
+    frames: Vec<u8>,
+    log_id: LogId,
+    offset: u64,
+}
+
+impl LogWriter {
+    /// Starts a log, or goes on with one that ends at `predecessor`, in a fresh segment that is durable when this
+    /// returns (INV-RECOVER-3).
+    pub(crate) fn create(
+        folder: Arc<SegmentFolder>,
+        predecessor: Option<LogPosition>,
+        next_seqno: SeqNo,
+    ) -> Result<Self> {
+        let segment = folder.take(0)?;
+        // Whoever recovered the predecessor made it durable up to its end.
+        let start = begin_durably(&segment, predecessor, next_seqno)?;
+        let point = LogPoint { lsn: 0, position: start, next_seqno };
+        let sync = Arc::new(LogSync::new(point));
+        sync.started_segment(Arc::clone(&segment.file));
+        Ok(Self {
+            folder,
+            sync,
+            active: Some(Active { segment, wished: false }),
+            drained: point,
+            buffer: Vec::with_capacity(LOG_BUFFER_BYTES * 2),
+            next_seqno,
+            kept: None,
+            wish: false,
+        })
+    }
+
+    /// The written and the synced end.
+    pub(crate) fn sync(&self) -> &Arc<LogSync> {
+        &self.sync
+    }
+
+    /// The end, the buffer included.
+    pub(crate) fn end_lsn(&self) -> u64 {
+        self.drained.lsn + self.buffer.len() as u64
+    }
+
+    /// Whether it is time to prepare the next segment; says so once.
+    #[inline]
+    pub(crate) fn take_wish(&mut self) -> bool {
+        std::mem::take(&mut self.wish)
+    }
+
+    /// Appends one frame of `count` operations numbered from `first_seqno`; returns the end of the log behind it.
+    ///
+    /// After an error the frame is not in the log, and its numbers must not be used again.
+    pub(crate) fn append(
+        &mut self,
+        first_seqno: SeqNo,
+        count: u32,
+        payload: &[u8],
+        write_through: bool,
+    ) -> Result<u64> {
+        let len = frame_len(payload.len() as u64);
+        self.make_room(len, first_seqno)?;
+        let meta = FrameMeta { first_seqno, count, synced: self.sync.synced().position };
+        let (log_id, start, end) = match &mut self.active {
+            Some(active) => {
+                let offset = self.drained.position.offset + self.buffer.len() as u64;
+                let end = offset + len;
+                if !active.wished && end > active.segment.capacity_bytes / 2 {
+                    active.wished = true;
+                    self.wish = true;
+                }
+                (active.segment.log_id, offset, self.buffer.len())
+            }
+            None => unreachable!("make_room leaves an active segment or fails"),
+        };
+        append_frame(&mut self.buffer, &meta, log_id, start, payload);
+        let earlier_seqno = std::mem::replace(&mut self.next_seqno, first_seqno + u64::from(count));
+        let is_due = write_through || self.buffer.len() >= LOG_BUFFER_BYTES;
+        if is_due && let Err(error) = self.write_buffer() {
+            // Take the group back, keep what was acknowledged before it.
+            self.buffer.truncate(end);
+            self.abandon_segment(earlier_seqno);
+            return Err(error);
+        }
+        Ok(self.end_lsn())
+    }
+
+    /// Hands everything to the operating system; returns the end of the log.
+    pub(crate) fn drain(&mut self) -> Result<LogPoint> {
+        if self.kept.is_some() {
+            self.make_room(0, self.next_seqno)?;
+        }
+        if let Err(error) = self.write_buffer() {
+            self.abandon_segment(self.next_seqno);
+            return Err(error);
+        }
+        Ok(self.drained)
+    }
+
+    /// Writes the buffer behind what is drained.
+    fn write_buffer(&mut self) -> Result<()> {
+        let Some(active) = &self.active else { return Ok(()) };
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        active
+            .segment
+            .file
+            .write_all_at(&self.buffer, self.drained.position.offset)
+            .map_err(|error| Error::io("write", &active.segment.path, error))?;
+        let len = self.buffer.len() as u64;
+        self.drained.lsn += len;
+        self.drained.position.offset += len;
+        self.drained.next_seqno = self.next_seqno;
+        self.buffer.clear();
+        // One huge batch should not hold its size for ever.
+        self.buffer.shrink_to(LOG_BUFFER_BYTES * 16);
+        self.sync.wrote(self.drained);
+        Ok(())
+    }
+
+    /// Sees to an active segment with room for `len` bytes of a frame that begins with `first_seqno`.
+    fn make_room(&mut self, len: u64, first_seqno: SeqNo) -> Result<()> {
+        if self.active.is_none() {
+            self.replace_broken_segment(len)?;
+        }
+        let used = self.drained.position.offset + self.buffer.len() as u64;
+        match &self.active {
+            Some(active) if used + len <= active.segment.capacity_bytes => Ok(()),
+            _ => self.rotate(len, first_seqno),
+        }
+    }
+
+    /// Ends the active segment, which is full, and starts the next one.
+    #[cold]
+    fn rotate(&mut self, len: u64, first_seqno: SeqNo) -> Result<()> {
+        self.drain()?;
+        let next = self.folder.take(FRAMES_START + len)?;
+        let predecessor = Predecessor { end: self.drained.position, next_seqno: first_seqno };
+        if let Err(error) = write_at_start(&next, &header(&next, Some(predecessor)).encode()) {
+            let _ = self.folder.discard(&next);
+            return Err(error);
+        }
+        let start = LogPosition { segment: next.id, offset: FRAMES_START };
+        self.start(next, start, first_seqno);
+        Ok(())
+    }
+
+    /// After a failed write: a fresh segment that ends the broken one at its last good frame (INV-WAL-2). It takes
+    /// the frames that were kept.
+    #[cold]
+    fn replace_broken_segment(&mut self, len: u64) -> Result<()> {
+        let kept_len = self.kept.as_ref().map_or(0, |kept| kept.frames.len() as u64);
+        // The fresh segment claims that everything before the end is synced.
+        self.sync.sync_to(self.drained.lsn)?;
+        let segment = self.folder.take(FRAMES_START + frame_len(0) + kept_len + len)?;
+        let end = Some(self.drained.position);
+        let start = match begin_durably(&segment, end, self.drained.next_seqno) {
+            Ok(start) => start,
+            Err(error) => {
+                let _ = self.folder.discard(&segment);
+                return Err(error);
+            }
+        };
+        let log_id = segment.log_id;
+        self.start(segment, start, self.drained.next_seqno);
+        if let Some(kept) = self.kept.take() {
+            self.reframe(&kept, log_id);
+        }
+        Ok(())
+    }
+
+    /// Encodes kept frames anew for where they lie now.
+    fn reframe(&mut self, kept: &Kept, log_id: LogId) {
+        let mut rest = kept.frames.as_slice();
+        let mut offset = kept.offset;
+        while let FrameAt::Frame(frame) = decode_frame(rest, kept.log_id, offset) {
+            let place = self.drained.position.offset + self.buffer.len() as u64;
+            append_frame(&mut self.buffer, &frame.meta, log_id, place, frame.payload);
+            let len = usize::try_from(frame.end() - offset).unwrap_or(usize::MAX);
+            offset = frame.end();
+            rest = rest.get(len..).unwrap_or_default();
+        }
+        assert!(rest.is_empty(), "frames of our own buffer decode");
+    }
+
+    /// Gives the active segment up; what is in the buffer is kept for the next one.
+    #[cold]
+    fn abandon_segment(&mut self, next_seqno: SeqNo) {
+        let Some(broken) = self.active.take() else { return };
+        self.next_seqno = next_seqno;
+        let frames = std::mem::take(&mut self.buffer);
+        if !frames.is_empty() {
+            let offset = self.drained.position.offset;
+            self.kept = Some(Kept { frames, log_id: broken.segment.log_id, offset });
+        }
+        self.close(&broken.segment);
+    }
+
+    /// Frames go to `segment` from now on.
+    fn start(&mut self, segment: Segment, start: LogPosition, next_seqno: SeqNo) {
+        if let Some(full) = self.active.take() {
+            self.close(&full.segment);
+        }
+        self.drained.position = start;
+        self.drained.next_seqno = self.drained.next_seqno.max(next_seqno);
+        self.sync.started_segment(Arc::clone(&segment.file));
+        self.sync.wrote(self.drained);
+        self.active = Some(Active { segment, wished: false });
+    }
+
+    fn close(&self, segment: &Segment) {
+        self.folder.close(ClosedSegment {
+            id: segment.id,
+            path: segment.path.clone(),
+            len_bytes: segment.capacity_bytes,
+            end_seqno: self.drained.next_seqno,
+        });
+    }
+}
+
+/// Begins a segment that ends its predecessor for good: header and, if there is a predecessor, a frame without
+/// operations which claims that it is synced up to its end. Durable when this returns; gives where frames go on.
+fn begin_durably(segment: &Segment, end: Option<LogPosition>, next_seqno: SeqNo) -> Result<LogPosition> {
+    let mut bytes = header(segment, end.map(|end| Predecessor { end, next_seqno })).encode().to_vec();
+    if let Some(synced) = end {
+        let claim = FrameMeta { first_seqno: next_seqno, count: 0, synced };
+        append_frame(&mut bytes, &claim, segment.log_id, FRAMES_START, &[]);
+    }
+    write_at_start(segment, &bytes)?;
+    segment.file.sync_data().map_err(|error| Error::io("sync", &segment.path, error))?;
+    Ok(LogPosition { segment: segment.id, offset: bytes.len() as u64 })
+}
+
+fn header(segment: &Segment, predecessor: Option<Predecessor>) -> LogHeader {
+    LogHeader { kind: LogKind::Segment, number: u64::from(segment.id.0), log: segment.log_id, predecessor }
+}
+
+fn write_at_start(segment: &Segment, bytes: &[u8]) -> Result<()> {
+    segment.file.write_all_at(bytes, 0).map_err(|error| Error::io("write", &segment.path, error))
+}
+
+#[cfg(test)]
+mod tests;

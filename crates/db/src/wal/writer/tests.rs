@@ -1,0 +1,164 @@
+//! Appending, rotating, and going on after failed writes.
+
+use esker_env::fs::Fs;
+use esker_testkit::fault_fs::crash::CrashPolicy;
+use esker_testkit::fault_fs::plan::{CallKind, FaultPlan, InjectedError, Strike};
+
+use crate::error::ErrorKind;
+use crate::options::RecoveryMode;
+use crate::wal::testing::{SEGMENT_BYTES, TestLog, directory, open, payloads, read};
+
+fn failing(kind: CallKind, nth: u64) -> FaultPlan {
+    FaultPlan::error(Strike::NthOf(kind, nth), InjectedError::StorageFull)
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let mut log = TestLog::fresh();
+    for i in 0..200u32 {
+        log.append(format!("payload {i}").as_bytes(), i % 3 == 0).unwrap();
+    }
+    log.writer.drain().unwrap();
+    let (entries, end) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
+    assert_eq!(entries.len(), 200);
+    assert!(end.kept.len() > 2, "several segments: {}", end.kept.len());
+    assert!(entries.iter().zip(1..).all(|(entry, seqno)| entry.seqno == seqno));
+    assert_eq!(end.next_seqno, 201);
+}
+
+#[test]
+fn buffered_frames_wait_and_written_ones_do_not() {
+    let mut log = TestLog::fresh();
+    log.append(b"buffered", false).unwrap();
+    assert!(read(&log.fs, RecoveryMode::default()).unwrap().0.is_empty());
+    log.append(b"os", true).unwrap();
+    let (entries, _) = read(&log.fs, RecoveryMode::default()).unwrap();
+    assert_eq!(payloads(&entries), [b"buffered".as_slice(), b"os"], "order is kept");
+}
+
+#[test]
+fn a_frame_larger_than_a_segment_gets_one_of_its_own() {
+    let mut log = TestLog::fresh();
+    let large = vec![7; SEGMENT_BYTES as usize * 3];
+    log.append(b"before", true).unwrap();
+    log.append(&large, true).unwrap();
+    log.append(b"after", true).unwrap();
+    let (entries, _) = read(&log.fs, RecoveryMode::default()).unwrap();
+    assert_eq!(payloads(&entries), [b"before".as_slice(), &large, b"after"]);
+}
+
+#[test]
+fn rotation_uses_the_prepared_segment_and_syncs_nothing() {
+    // INV-WAL-1, INV-WAL-5
+    let mut log = TestLog::fresh();
+    let mut prepared = 0;
+    for i in 0..300u32 {
+        log.append(&[1; 100], true).unwrap();
+        if log.writer.take_wish() {
+            log.folder.prepare().unwrap();
+            prepared += 1;
+            log.fs.set_plan(FaultPlan::default());
+        }
+        if prepared > 0 {
+            assert_eq!(log.fs.calls(CallKind::Sync) + log.fs.calls(CallKind::Create), 0, "at {i}");
+        }
+    }
+    assert!(prepared >= 5);
+}
+
+#[test]
+fn a_failed_write_fails_its_group_and_no_other() {
+    // INV-WAL-2: with the write of each kind of durability failing, half of the bytes on the disk.
+    for write_through in [true, false] {
+        let mut log = TestLog::fresh();
+        log.append(b"first", true).unwrap();
+        log.append(b"buffered and acknowledged", false).unwrap();
+        log.fs.set_plan(failing(CallKind::Write, 1));
+        let failed = if write_through {
+            log.append(b"failed", true).map(|_| ())
+        } else {
+            log.writer.drain().map(|_| ())
+        };
+        assert_eq!(failed.map_err(|error| error.kind()), Err(ErrorKind::NoSpace));
+        log.append(b"next", true).unwrap();
+        let expected = [b"first".as_slice(), b"buffered and acknowledged", b"next"];
+        let (entries, _) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
+        assert_eq!(payloads(&entries), expected);
+        // And after a power loss once synced.
+        let lsn = log.writer.end_lsn();
+        log.writer.sync().sync_to(lsn).unwrap();
+        for policy in [CrashPolicy::LoseUnsynced, CrashPolicy::KeepAll, CrashPolicy::NamesOnly] {
+            let (entries, _) = read(&log.fs.crash(policy), RecoveryMode::default()).unwrap();
+            assert_eq!(payloads(&entries), expected, "{policy}");
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_was_refused_does_not_come_back() {
+    // INV-WAL-2: the whole frame reached the disk before the error was reported; the new segment ends the old one
+    // before it.
+    let mut log = TestLog::fresh();
+    log.append(b"first", true).unwrap();
+    let end = log.writer.end_lsn();
+    log.append(b"refused", true).unwrap();
+    log.writer.drained.lsn = end;
+    log.writer.drained.position.offset = crate::wal::segment::FRAMES_START + end;
+    log.writer.buffer.clear();
+    log.writer.abandon_segment(2);
+    log.append(b"next", true).unwrap();
+    let (entries, _) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
+    assert_eq!(payloads(&entries), [b"first".as_slice(), b"next"]);
+}
+
+#[test]
+fn a_full_disk_fails_writes_until_there_is_room() {
+    let mut log = TestLog::fresh();
+    log.append(b"first", true).unwrap();
+    log.append(b"kept", false).unwrap();
+    let full = [CallKind::Write, CallKind::Preallocate, CallKind::Create];
+    let errors = full.map(|kind| (Strike::FromNthOf(kind, 1), InjectedError::StorageFull)).to_vec();
+    log.fs.set_plan(FaultPlan { errors, ..FaultPlan::default() });
+    for _ in 0..5 {
+        let refused = log.append(b"refused", true).map_err(|error| error.kind());
+        assert_eq!(refused, Err(ErrorKind::NoSpace));
+    }
+    log.fs.set_plan(FaultPlan::default());
+    log.append(b"room again", true).unwrap();
+    let (entries, _) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
+    assert_eq!(payloads(&entries), [b"first".as_slice(), b"kept", b"room again"]);
+}
+
+#[test]
+fn every_write_and_creation_may_fail_once() {
+    for kind in [CallKind::Write, CallKind::Create, CallKind::Preallocate, CallKind::SyncDir] {
+        for nth in 1..40 {
+            let mut log = TestLog::fresh();
+            log.fs.set_plan(failing(kind, nth));
+            let mut acknowledged = Vec::new();
+            for i in 0..60u32 {
+                let payload = format!("{i:0200}");
+                if log.append(payload.as_bytes(), i % 2 == 0).is_ok() {
+                    acknowledged.push(payload.into_bytes());
+                }
+            }
+            log.fs.set_plan(FaultPlan::default());
+            log.writer.drain().unwrap();
+            assert!(acknowledged.len() >= 58, "{kind:?} {nth}: one group fails, or two");
+            let (entries, _) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
+            assert_eq!(payloads(&entries), acknowledged, "{kind:?} {nth}");
+        }
+    }
+}
+
+#[test]
+fn an_unused_segment_is_removed_at_the_next_open() {
+    let mut log = TestLog::fresh();
+    log.append(b"one", true).unwrap();
+    log.folder.prepare().unwrap();
+    let fs = log.fs.clone();
+    drop(log);
+    let reopened = open(&fs, RecoveryMode::AbsoluteConsistency).unwrap();
+    assert_eq!(payloads(&reopened.found), [b"one"]);
+    assert_eq!(fs.read_dir(&directory()).unwrap().len(), 2, "the old segment and the new one");
+}

@@ -1,0 +1,122 @@
+//! A batch that users fill: operations on any keyspaces of one database, written all or not at all.
+//!
+//! Refusals (an oversized key, a handle of another database) are kept and reported when the batch is written; nothing of
+//! it is written then.
+//!
+//! Not here: encoding and limits ([`crate::batch`]).
+
+use std::sync::Arc;
+
+use esker_format::batch::Operation;
+use esker_format::ids::KeyspaceId;
+
+use crate::batch::Operations;
+use crate::error::Result;
+use crate::handle::Handle;
+use crate::keyspace::Keyspace;
+use crate::options::Durability;
+use crate::write;
+
+/// Operations to be written together: atomic in the log, visible at once, across keyspaces.
+///
+/// Later operations win over earlier ones on the same key.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let db = esker::Database::open(folder.path())?;
+/// let accounts = db.keyspace("accounts", esker::KeyspaceOptions::new())?;
+/// let mut batch = db.batch();
+/// batch.put_in(&accounts, b"alice", b"90");
+/// batch.put_in(&accounts, b"bob", b"110");
+/// batch.put(b"transfers", b"1");
+/// batch.commit()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct WriteBatch {
+    handle: Arc<Handle>,
+    default: KeyspaceId,
+    operations: Operations,
+}
+
+impl WriteBatch {
+    pub(crate) fn new(handle: Arc<Handle>, default: KeyspaceId) -> Self {
+        Self { handle, default, operations: Operations::default() }
+    }
+
+    /// Sets `key` to `value` in the default keyspace.
+    #[inline]
+    pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.operations.push(self.default, Operation::Put, key.as_ref(), value.as_ref());
+    }
+
+    /// Sets `key` to `value` in `keyspace`.
+    #[inline]
+    pub fn put_in(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.push(keyspace, Operation::Put, key.as_ref(), value.as_ref());
+    }
+
+    /// Removes `key` from the default keyspace.
+    #[inline]
+    pub fn delete(&mut self, key: impl AsRef<[u8]>) {
+        self.operations.push(self.default, Operation::Delete, key.as_ref(), &[]);
+    }
+
+    /// Removes `key` from `keyspace`.
+    #[inline]
+    pub fn delete_in(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>) {
+        self.push(keyspace, Operation::Delete, key.as_ref(), &[]);
+    }
+
+    /// Removes `key` from `keyspace`, as [`Keyspace::single_delete`].
+    pub fn single_delete_in(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>) {
+        self.push(keyspace, Operation::SingleDelete, key.as_ref(), &[]);
+    }
+
+    /// How many operations there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.operations.count as usize
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.operations.count == 0
+    }
+
+    /// Empties the batch, to be filled again.
+    pub fn clear(&mut self) {
+        self.operations.clear();
+    }
+
+    /// Writes everything, as durable as the database's default.
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`]; [`crate::Error::BatchTooLarge`]; what was refused while the batch was filled. Nothing of the
+    /// batch is written then.
+    pub fn commit(self) -> Result<()> {
+        let durability = self.handle.core.options.durability;
+        self.commit_with(durability)
+    }
+
+    /// Writes everything, as durable as asked.
+    ///
+    /// # Errors
+    /// As [`WriteBatch::commit`]; with [`Durability::Sync`] also [`crate::Error::Indeterminate`].
+    pub fn commit_with(mut self, durability: Durability) -> Result<()> {
+        write::write_batch(&self.handle.core, &mut self.operations, durability)
+    }
+
+    fn push(&mut self, keyspace: &Keyspace, operation: Operation, key: &[u8], value: &[u8]) {
+        match keyspace.check_belongs_to(&self.handle).and_then(|()| keyspace.state.check()) {
+            Ok(()) => self.operations.push(keyspace.state.id, operation, key, value),
+            Err(error) => self.operations.refuse(error),
+        }
+    }
+}
+
+impl std::fmt::Debug for WriteBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WriteBatch").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

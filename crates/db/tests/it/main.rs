@@ -1,0 +1,17 @@
+//! Tests of the database as its users see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests may fail loudly"
+)]
+
+mod basics;
+mod concurrency;
+mod crash;
+mod kill;
+mod model;
+mod recovery;
+mod refusals;
