@@ -5,16 +5,16 @@ use std::io::Write;
 use crate::args::Command;
 use crate::failure::Outcome;
 
-mod count;
-mod delete;
-mod dump;
-mod export;
-mod get;
-mod import;
-mod put;
-mod scan;
-mod stats;
-mod verify;
+pub(crate) mod count;
+pub(crate) mod delete;
+pub(crate) mod dump;
+pub(crate) mod export;
+pub(crate) mod get;
+pub(crate) mod import;
+pub(crate) mod put;
+pub(crate) mod scan;
+pub(crate) mod stats;
+pub(crate) mod verify;
 
 /// Runs one command.
 pub(crate) fn run(command: Command, output: &mut dyn Write) -> Outcome {
