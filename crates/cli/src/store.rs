@@ -14,6 +14,8 @@ use crate::failure::{Failure, Outcome};
 
 /// The longest key that a database takes.
 pub(crate) const MAX_KEY_BYTES: usize = 65_535;
+/// The longest value that a database takes.
+pub(crate) const MAX_VALUE_BYTES: u64 = 4_294_967_295;
 
 /// Each opening begins a segment of the log; for one command a small one does.
 const LOG_SEGMENT_BYTES: u64 = 1 << 20;
@@ -85,6 +87,14 @@ fn unknown_keyspace(database: &Database, name: &str) -> Failure {
 pub(crate) fn check_key(key: &[u8]) -> Outcome {
     if key.len() > MAX_KEY_BYTES {
         return Err(Failure::usage(format!("a key of {} bytes is over the limit of 65,535", key.len())));
+    }
+    Ok(())
+}
+
+/// Refuses a value that no database takes, before it is read into memory.
+pub(crate) fn check_value(len: u64) -> Outcome {
+    if len > MAX_VALUE_BYTES {
+        return Err(Failure::usage(format!("a value of {len} bytes is over the limit of 4,294,967,295")));
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! `esker put`: one value, durable when the command ends.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use crate::args::PutArgs;
 use crate::failure::{Failure, Outcome};
-use crate::store::{Store, check_key};
+use crate::store::{MAX_VALUE_BYTES, Store, check_key, check_value};
 use crate::text::Notation;
 
 /// Runs the command.
@@ -27,13 +28,18 @@ fn value(arguments: &PutArgs, notation: Notation) -> Outcome<Vec<u8>> {
     }
 }
 
+/// Reads a value, but not more than a database takes.
 fn read(path: &Path) -> Outcome<Vec<u8>> {
+    let unreadable = |error: io::Error| Failure::io("read", path, &error);
     let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
+    if path == Path::new("-") {
+        io::stdin().lock().take(MAX_VALUE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     } else {
-        std::fs::read(path).map(|read| bytes = read)
-    };
-    read.map_err(|error| Failure::io("read", path, &error))?;
+        let file = File::open(path).map_err(unreadable)?;
+        // Asked first: nobody wants to wait for gigabytes to be read and refused.
+        check_value(file.metadata().map_err(unreadable)?.len())?;
+        file.take(MAX_VALUE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
+    check_value(bytes.len() as u64)?;
     Ok(bytes)
 }

@@ -66,6 +66,30 @@ fn an_oversized_key_is_refused_before_anything_is_created() {
     assert_eq!(on(&place, "count", &[]).done(), "2\n");
 }
 
+/// The file is a hole: it takes no room, and it is refused before it is read.
+#[test]
+fn an_oversized_value_is_refused_before_it_is_read() {
+    let place = Place::new();
+    let file = place.file("hole", "");
+    std::fs::File::options().write(true).open(&file).unwrap().set_len(1 << 32).unwrap();
+    let line = esker(args(&["put"]).then(place.db()).and(&["k", "--value-file"]).then(&file)).refused(2);
+    assert_eq!(line, "a value of 4294967296 bytes is over the limit of 4,294,967,295");
+    assert!(!place.db().exists());
+}
+
+/// `/dev/full` takes no byte.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named() {
+    let place = Place::with(&[("a", "1")]);
+    let line = on(&place, "export", &["/dev/full", "--format", "csv"]).refused(3);
+    assert_eq!(line, "cannot write /dev/full: No space left on device");
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let run = command(args(&["scan"]).then(place.db())).stdout(full).output().unwrap();
+    assert_eq!(run.status.code(), Some(3));
+    assert_eq!(run.stderr, b"esker: cannot write the output: No space left on device\n");
+}
+
 #[test]
 fn an_unknown_keyspace_is_named_with_those_there_are() {
     let place = Place::with(&[("a", "1")]);
