@@ -30,6 +30,8 @@ pub(crate) struct Generation {
     pub(crate) memtable: Arc<Memtable>,
     sealed: AtomicBool,
     reservations: AtomicUsize,
+    /// A flush waits, or is about to: the last reservation wakes it. Without it, each write would pay for a wake-up.
+    awaited: AtomicBool,
     idle: Mutex<()>,
     idle_signal: Condvar,
 }
@@ -50,6 +52,7 @@ impl Generation {
             memtable: Arc::new(memtable),
             sealed: AtomicBool::new(false),
             reservations: AtomicUsize::new(0),
+            awaited: AtomicBool::new(false),
             idle: Mutex::new(()),
             idle_signal: Condvar::new(),
         }
@@ -90,7 +93,9 @@ impl Generation {
     /// Waits until every reservation was applied or given up. The generation must be sealed.
     pub(crate) fn wait_for_writers(&self) {
         let mut guard = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.reservations.load(Ordering::Acquire) != 0 {
+        // In the one order of all four operations, either the last reservation sees this, or we see that it is gone.
+        self.awaited.store(true, Ordering::SeqCst);
+        while self.reservations.load(Ordering::SeqCst) != 0 {
             guard = self.idle_signal.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -120,7 +125,8 @@ impl std::fmt::Debug for Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.generation.reservations.fetch_sub(1, Ordering::Release) == 1 {
+        let was_last = self.generation.reservations.fetch_sub(1, Ordering::SeqCst) == 1;
+        if was_last && self.generation.awaited.load(Ordering::SeqCst) {
             let _guard = self.generation.idle.lock().unwrap_or_else(PoisonError::into_inner);
             self.generation.idle_signal.notify_all();
         }
