@@ -44,6 +44,8 @@ enum Command {
     Recover(proofs::arguments::Recover),
     /// Kill a child under load again and again, and check every acknowledged write
     Crash(proofs::arguments::Crash),
+    /// Lose power at every call of random scripts, in every way a disk may, and check what recovers
+    Enumerate(proofs::arguments::Enumerate),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Load(arguments) => proofs::run(&Proof::Load(arguments)),
         Command::Recover(arguments) => proofs::run(&Proof::Recover(arguments)),
         Command::Crash(arguments) => proofs::run(&Proof::Crash(arguments)),
+        Command::Enumerate(arguments) => proofs::run(&Proof::Enumerate(arguments)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 //! They need the feature `engine`. A build without it (what the `cargo xtask` alias makes) starts the same command
 //! again through cargo, with the engine.
 //!
-//! Not here: proofs under simulated faults, which are tests of the crates.
+//! `enumerate` alone runs on a simulated disk; a bounded run of it is a test of the crate `esker`.
 
 pub(crate) mod arguments;
 
@@ -13,6 +13,8 @@ mod check;
 mod crash;
 #[cfg(feature = "engine")]
 mod crash_model;
+#[cfg(feature = "engine")]
+mod enumerate;
 #[cfg(feature = "engine")]
 mod esker;
 #[cfg(feature = "engine")]
@@ -39,6 +41,8 @@ pub(crate) enum Proof {
     Recover(arguments::Recover),
     /// See [`arguments::Crash`].
     Crash(arguments::Crash),
+    /// See [`arguments::Enumerate`].
+    Enumerate(arguments::Enumerate),
 }
 
 /// Runs it here.
@@ -48,6 +52,7 @@ pub(crate) fn run(proof: &Proof) -> Result<(), String> {
         Proof::Load(arguments) => load::run(arguments),
         Proof::Recover(arguments) => recover::run(arguments),
         Proof::Crash(arguments) => crash::run(arguments),
+        Proof::Enumerate(arguments) => enumerate::run(arguments),
     }
 }
 

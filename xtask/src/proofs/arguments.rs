@@ -55,6 +55,20 @@ pub(crate) struct Crash {
     pub(crate) child: Vec<u64>,
 }
 
+/// `cargo xtask enumerate`.
+#[derive(Args, Debug)]
+pub(crate) struct Enumerate {
+    /// Some points of each script instead of all, for CI
+    #[arg(long)]
+    pub(crate) bounded: bool,
+    /// Determines scripts and disks: same seed, same run
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Steps of each script
+    #[arg(long, default_value_t = 120)]
+    pub(crate) steps: usize,
+}
+
 /// `512MiB`, `4GiB`, `65536`.
 fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
