@@ -227,3 +227,6 @@ fn compare(path: &Path, held: &Held, properties: &Properties, findings: &mut Fin
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
