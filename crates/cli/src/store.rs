@@ -19,6 +19,8 @@ pub(crate) const MAX_VALUE_BYTES: u64 = 4_294_967_295;
 
 /// Each opening begins a segment of the log; for one command a small one does.
 const LOG_SEGMENT_BYTES: u64 = 1 << 20;
+/// So many segments may gather, command by command, before one of them flushes what they hold and so frees them.
+const MAX_LOG_SEGMENTS: usize = 16;
 
 /// A database and the keyspace that the command works on.
 pub(crate) struct Store {
@@ -53,6 +55,10 @@ impl Store {
     }
 
     fn with(database: Database, name: Option<&str>) -> Outcome<Self> {
+        if database.stats().log_segments > MAX_LOG_SEGMENTS {
+            // Housekeeping: if it fails, what the command itself does is not worse off, and a write says why.
+            let _ = database.flush();
+        }
         let keyspace = match name {
             None => database.default_keyspace(),
             Some(name) if database.keyspaces().iter().any(|known| known == name) => {

@@ -14,6 +14,19 @@ fn a_value_is_there_for_the_next_process() {
     assert_eq!(on(&place, "get", &["user:1"]).refused(1), "there is no key user:1");
 }
 
+/// Each process begins a segment of the log, and a value that no table holds yet pins all since; they must not gather for ever.
+#[test]
+fn many_small_commands_leave_a_short_log() {
+    let place = Place::new();
+    for number in 0..40 {
+        on(&place, "put", &[&format!("key{number:02}"), "value"]).done();
+    }
+    let names = std::fs::read_dir(place.db()).unwrap().map(|entry| entry.unwrap().path());
+    let segments = names.filter(|path| path.extension().is_some_and(|ending| ending == "log")).count();
+    assert!(segments <= 20, "{segments} segments");
+    assert_eq!(on(&place, "count", &[]).done(), "40\n");
+}
+
 #[test]
 fn empty_keys_and_values_are_keys_and_values() {
     let place = Place::new();
