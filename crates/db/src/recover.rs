@@ -129,7 +129,8 @@ fn prepare_directory(fs: &SharedFs, path: &Path, create_if_missing: bool) -> Res
         if !create_if_missing {
             return Err(Error::DatabaseNotFound { path: path.to_path_buf() });
         }
-        return create_directory(fs, path);
+        fs.create_dir_all(path).map_err(|error| Error::io("create", path, error))?;
+        return sync_parent(fs, path);
     }
     let entries = fs.read_dir(path).map_err(|error| Error::io("list", path, error))?;
     let is_database = entries.iter().any(|entry| is_file(&entry.name, FileKind::Current));
@@ -157,12 +158,12 @@ fn prepare_directory(fs: &SharedFs, path: &Path, create_if_missing: bool) -> Res
     if !create_if_missing {
         return Err(Error::DatabaseNotFound { path: path.to_path_buf() });
     }
-    Ok(())
+    // An earlier attempt may have made the directory and failed to make its name durable.
+    sync_parent(fs, path)
 }
 
-/// Makes the directory and its name durable.
-fn create_directory(fs: &SharedFs, path: &Path) -> Result<()> {
-    fs.create_dir_all(path).map_err(|error| Error::io("create", path, error))?;
+/// Makes the directory's name durable.
+fn sync_parent(fs: &SharedFs, path: &Path) -> Result<()> {
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         Some(parent) => fs.sync_dir(parent).map_err(|error| Error::io("sync", parent, error)),
         None => Ok(()),

@@ -147,3 +147,18 @@ fn buffered_writes_reach_the_system_with_persist_and_close() {
     db.close().unwrap();
     assert!(builder(&fs).open().unwrap().contains("b").unwrap());
 }
+
+#[test]
+fn a_first_open_that_failed_leaves_nothing_undurable_behind() {
+    // INV-RECOVER-6: the enumeration found a directory whose name was never synced, as the second attempt found it there.
+    for call in 1..45 {
+        let fs = FaultFs::new();
+        fs.set_plan(FaultPlan::error(Strike::At(call), InjectedError::StorageFull));
+        let _ = builder(&fs).open();
+        fs.set_plan(FaultPlan::default());
+        let db = builder(&fs).open().unwrap();
+        db.put_with("k", "v", Durability::Sync).unwrap();
+        let db = builder(&fs.crash(CrashPolicy::LoseUnsynced)).open().unwrap();
+        assert!(db.contains("k").unwrap(), "call {call}");
+    }
+}
