@@ -61,7 +61,7 @@ pub(crate) fn run(proof: &Proof) -> Result<(), String> {
 pub(crate) fn run(_: &Proof) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = std::process::Command::new(cargo)
-        .args(["run", "--quiet", "--release", "--package", "xtask", "--features", "engine", "--"])
+        .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
         .args(std::env::args_os().skip(1))
         .status()
         .map_err(|error| format!("cannot start cargo: {error}"))?;

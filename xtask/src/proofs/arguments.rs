@@ -53,6 +53,9 @@ pub(crate) struct Crash {
     /// Be the child that is killed: where each of its writers goes on (what the parent starts)
     #[arg(long, hide = true, value_delimiter = ',')]
     pub(crate) child: Vec<u64>,
+    /// Be a child that acknowledges what a kill may take
+    #[arg(long, hide = true)]
+    pub(crate) weak: bool,
 }
 
 /// `cargo xtask enumerate`.

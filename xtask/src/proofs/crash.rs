@@ -6,17 +6,20 @@
 //! one operation under way besides. Every third round first kills a child that only opens, so that recovery itself is
 //! interrupted. Memtables are small, so flushes and compactions are always under way.
 //!
-//! Guards INV-RECOVER and INV-COMMIT rules against kills of the process; loss of power is simulated elsewhere
-//! (`FaultFs` of the test kit), since killing a process loses nothing that the kernel has.
+//! A proof that cannot fail is worthless, so each run begins with children that acknowledge `Buffered` writes as if they
+//! survived a kill: the loss must be seen.
+//!
+//! Not here: loss of power, which the test kit simulates; killing a process loses nothing that the kernel has.
 
 use std::fs::File;
-use std::io::{Read, Write as _};
+use std::io::{BufReader, Read, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use esker_testkit::oracle::change::Durability;
 use esker_testkit::oracle::state::State;
 
 use crate::proofs::arguments::Crash;
@@ -42,10 +45,37 @@ const SETTINGS: Settings = Settings {
 pub(crate) fn run(arguments: &Crash) -> Result<(), String> {
     if !arguments.child.is_empty() {
         let folder = arguments.dir.as_deref().ok_or("the child needs --dir")?;
-        return child(arguments.seed, &arguments.child, folder);
+        return child(arguments, folder);
     }
     let kills = arguments.kills.unwrap_or(if arguments.bounded { 40 } else { 1000 });
-    in_fresh_folder("crash", arguments.dir.as_deref(), |folder| prove(kills, arguments.seed, folder))
+    let parent = arguments.dir.as_deref();
+    in_fresh_folder("crash-weak", parent, |folder| see_weakness(arguments.seed, folder))?;
+    in_fresh_folder("crash", parent, |folder| prove(kills, arguments.seed, folder))
+}
+
+/// Kills weak children until what they wrongly acknowledged is missed.
+fn see_weakness(seed: u64, folder: &Path) -> Result<(), String> {
+    let mut expected = vec![Expected::default(); WRITERS];
+    for kill in 1..=50 {
+        let starts: Vec<u64> = expected.iter().map(|expected| expected.done).collect();
+        let child = Start { seed, starts, weak: true };
+        let acknowledged = kill_after(&child, folder, Duration::from_millis(150 + kill))?;
+        if verify(seed, folder, &mut expected, &acknowledged).is_err() {
+            report::line("planted loss seen after kills", &kill.to_string());
+            return Ok(());
+        }
+    }
+    Err("50 kills of a child that acknowledges too early went unnoticed: this proof proves nothing"
+        .to_owned())
+}
+
+/// How a child begins.
+struct Start {
+    seed: u64,
+    /// The first operation of each writer.
+    starts: Vec<u64>,
+    /// Whether it acknowledges what a kill may take.
+    weak: bool,
 }
 
 fn prove(kills: u32, seed: u64, folder: &Path) -> Result<(), String> {
@@ -54,13 +84,13 @@ fn prove(kills: u32, seed: u64, folder: &Path) -> Result<(), String> {
     let mut killed_while_opening = 0;
     for round in 0..kills {
         if round % 3 == 2 {
-            let idle = vec![IDLE; WRITERS];
-            kill_after(seed, &idle, folder, Duration::from_micros(random.u64(0..20_000)))?;
+            let idle = Start { seed, starts: vec![IDLE; WRITERS], weak: false };
+            kill_after(&idle, folder, Duration::from_micros(random.u64(0..20_000)))?;
             killed_while_opening += 1;
         }
         let starts: Vec<u64> = expected.iter().map(|expected| expected.done).collect();
         let delay = Duration::from_micros(random.u64(0..if round % 2 == 0 { 300_000 } else { 40_000 }));
-        let acknowledged = kill_after(seed, &starts, folder, delay)?;
+        let acknowledged = kill_after(&Start { seed, starts, weak: false }, folder, delay)?;
         let told = |problem: String| format!("round {round} of --seed {seed}: {problem}");
         verify(seed, folder, &mut expected, &acknowledged).map_err(told)?;
     }
@@ -96,19 +126,21 @@ fn verify(seed: u64, folder: &Path, expected: &mut [Expected], acknowledged: &[u
 }
 
 /// Starts a child, kills it after `delay`, and gives the number of operations acknowledged by each writer.
-fn kill_after(seed: u64, starts: &[u64], folder: &Path, delay: Duration) -> Result<Vec<u64>, String> {
-    let list = starts.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+fn kill_after(start: &Start, folder: &Path, delay: Duration) -> Result<Vec<u64>, String> {
+    let list = start.starts.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut child = Command::new(program)
-        .args(["crash", "--seed", &seed.to_string(), "--child", &list, "--dir"])
+        .args(["crash", "--seed", &start.seed.to_string(), "--child", &list, "--dir"])
         .arg(folder)
+        .args(start.weak.then_some("--weak"))
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| format!("cannot start the child: {error}"))?;
     let reader = child.stdout.take().map(|pipe| {
-        let mut acknowledged: Vec<u64> = starts.to_vec();
+        let mut acknowledged = start.starts.clone();
         thread::spawn(move || {
-            read_acknowledgements(pipe, &mut acknowledged);
+            // Buffered, or a full pipe would hold the writers back.
+            read_acknowledgements(BufReader::with_capacity(1 << 16, pipe), &mut acknowledged);
             acknowledged
         })
     });
@@ -141,17 +173,21 @@ fn read_acknowledgements(mut pipe: impl Read, acknowledged: &mut [u64]) {
 }
 
 /// Writes until killed.
-fn child(seed: u64, starts: &[u64], folder: &Path) -> Result<(), String> {
+fn child(arguments: &Crash, folder: &Path) -> Result<(), String> {
     let database = esker::Esker::open(folder, SETTINGS)?;
     let pipe = std::io::stdout().as_fd().try_clone_to_owned().map_err(|error| error.to_string())?;
     let pipe = File::from(pipe);
     let outcomes: Vec<Result<(), String>> = thread::scope(|scope| {
         let writers: Vec<_> = (0u64..)
-            .zip(starts)
+            .zip(&arguments.child)
             .map(|(writer, start)| {
                 let (database, pipe) = (&database, &pipe);
                 scope.spawn(move || {
-                    if *start == IDLE { wait_for_kill() } else { write(database, seed, writer, *start, pipe) }
+                    if *start == IDLE {
+                        wait_for_kill()
+                    } else {
+                        write(database, arguments, writer, *start, pipe)
+                    }
                 })
             })
             .collect();
@@ -169,11 +205,18 @@ fn wait_for_kill() -> Result<(), String> {
     }
 }
 
-fn write(database: &dyn Store, seed: u64, writer: u64, start: u64, mut pipe: &File) -> Result<(), String> {
+fn write(
+    database: &dyn Store,
+    arguments: &Crash,
+    writer: u64,
+    start: u64,
+    mut pipe: &File,
+) -> Result<(), String> {
     let mut record = [0u8; 16];
     for n in start.. {
-        let operation = operation(seed, writer, n);
-        database.apply(&operation.changes, operation.sync)?;
+        let operation = operation(arguments.seed, writer, n);
+        let durability = if arguments.weak { Durability::Buffered } else { operation.durability };
+        database.apply(&operation.changes, durability)?;
         record[..8].copy_from_slice(&writer.to_le_bytes());
         record[8..].copy_from_slice(&(n + 1).to_le_bytes());
         pipe.write_all(&record).map_err(|error| error.to_string())?;

@@ -5,7 +5,7 @@
 //! database must hold what the first `n` leave, with `n` either `acknowledged` or one more (the one under way): nothing
 //! acknowledged lost, nothing deleted back, no half of a batch. So one number says all that is allowed.
 
-use esker_testkit::oracle::change::{Change, append_merge};
+use esker_testkit::oracle::change::{Change, Durability, append_merge};
 use esker_testkit::oracle::state::State;
 use esker_testkit::workload::keys::scramble;
 
@@ -19,8 +19,8 @@ const KEYS: u64 = 4_000;
 pub(crate) struct Operation {
     /// More than one is a batch.
     pub(crate) changes: Vec<Change>,
-    /// Whether it asks for a sync.
-    pub(crate) sync: bool,
+    /// What it asks for; both survive a kill.
+    pub(crate) durability: Durability,
 }
 
 /// Operation `n` of writer `writer`.
@@ -28,7 +28,8 @@ pub(crate) fn operation(seed: u64, writer: u64, n: u64) -> Operation {
     let dice = scramble(scramble(seed ^ (writer << 56)) ^ n);
     let count = if dice.is_multiple_of(16) { 2 + (dice >> 8) % 6 } else { 1 };
     let changes = (0..count).map(|part| change(writer, n, part, scramble(dice ^ (part + 1)))).collect();
-    Operation { changes, sync: (dice >> 16).is_multiple_of(64) }
+    let durability = if (dice >> 16).is_multiple_of(64) { Durability::Sync } else { Durability::Os };
+    Operation { changes, durability }
 }
 
 fn change(writer: u64, n: u64, part: u64, dice: u64) -> Change {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use esker::{Database, Durability};
-use esker_testkit::oracle::change::{Change, Op};
+use esker::Database;
+use esker_testkit::oracle::change::{Change, Durability, Op};
 
 use crate::proofs::store::{Settings, Store};
 
@@ -43,8 +43,12 @@ impl Store for Esker {
         self.database.put(key, value).map_err(told)
     }
 
-    fn apply(&self, changes: &[Change], sync: bool) -> Result<(), String> {
-        let durability = if sync { Durability::Sync } else { Durability::Os };
+    fn apply(&self, changes: &[Change], durability: Durability) -> Result<(), String> {
+        let durability = match durability {
+            Durability::Buffered => esker::Durability::Buffered,
+            Durability::Os => esker::Durability::Os,
+            Durability::Sync => esker::Durability::Sync,
+        };
         let mut batch = self.database.batch();
         for change in changes {
             match &change.op {

@@ -5,14 +5,14 @@
 //!
 //! Not here: esker behind it ([`crate::proofs::esker`]).
 
-use esker_testkit::oracle::change::Change;
+use esker_testkit::oracle::change::{Change, Durability};
 
 /// A database under proof.
 pub(crate) trait Store: Sync {
     /// Writes one pair.
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), String>;
-    /// Makes all changes, together or not at all; with `sync` they are on the device when this returns.
-    fn apply(&self, changes: &[Change], sync: bool) -> Result<(), String>;
+    /// Makes all changes, together or not at all; they are this durable when it returns.
+    fn apply(&self, changes: &[Change], durability: Durability) -> Result<(), String>;
     /// Reads one key and shows its value.
     fn get(&self, key: &[u8], show: &mut dyn FnMut(Option<&[u8]>)) -> Result<(), String>;
     /// Shows every pair in ascending order, or descending.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use esker_testkit::oracle::change::Change;
+use esker_testkit::oracle::change::{Change, Durability};
 
 use crate::proofs::check::{load, read_all, scan_all};
 use crate::proofs::keys::key;
@@ -18,7 +18,7 @@ impl Store for Model {
         self.0.lock().unwrap().insert(key.to_vec(), value.to_vec());
         Ok(())
     }
-    fn apply(&self, _: &[Change], _: bool) -> Result<(), String> {
+    fn apply(&self, _: &[Change], _: Durability) -> Result<(), String> {
         Err("not asked by the checks".to_owned())
     }
     fn get(&self, key: &[u8], show: &mut dyn FnMut(Option<&[u8]>)) -> Result<(), String> {
@@ -46,8 +46,8 @@ impl Store for OneWay {
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), String> {
         self.0.put(key, value)
     }
-    fn apply(&self, changes: &[Change], sync: bool) -> Result<(), String> {
-        self.0.apply(changes, sync)
+    fn apply(&self, changes: &[Change], durability: Durability) -> Result<(), String> {
+        self.0.apply(changes, durability)
     }
     fn get(&self, key: &[u8], show: &mut dyn FnMut(Option<&[u8]>)) -> Result<(), String> {
         self.0.get(key, show)
