@@ -38,9 +38,9 @@ pub(crate) enum Scanned<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FoundHeader {
     Good(LogHeader),
-    /// Zeros, or too short: the segment was never used, or a power loss took its beginning.
+    /// Unreadable, with no frame behind it: the segment was never used, or a power loss took its beginning.
     Blank,
-    /// Something that a crash does not leave: a header is written within one sector.
+    /// Unreadable, with a frame behind it. A crash does not leave that: both begin within one sector.
     Damaged,
 }
 
@@ -59,22 +59,24 @@ pub(crate) struct Scan {
 /// Reads the header of the segment at `path`, whose name says `id`.
 pub(crate) fn read_header(fs: &SharedFs, path: &Path, id: SegmentId) -> Result<FoundHeader> {
     let file = open(fs, path)?;
-    let mut bytes = [0; LOG_HEADER_BYTES];
+    let mut bytes = [0; LOG_HEADER_BYTES + FRAME_HEADER_BYTES];
     match file.read_exact_at(&mut bytes, 0) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(FoundHeader::Blank),
-        Err(error) => return Err(Error::io("read", path, error)),
+        Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+            return Err(Error::io("read", path, error));
+        }
+        Ok(()) | Err(_) => {}
     }
-    if bytes.iter().all(|byte| *byte == 0) {
-        return Ok(FoundHeader::Blank);
-    }
-    match LogHeader::decode(&bytes) {
+    let (header, first_frame) = bytes.split_at(LOG_HEADER_BYTES);
+    let is_unused = first_frame.iter().all(|byte| *byte == 0);
+    match LogHeader::decode(header) {
         Ok(header) if header.kind == LogKind::Segment && header.number == u64::from(id.0) => {
             Ok(FoundHeader::Good(header))
         }
         Err(error) if error.is_unsupported() => {
             Err(Error::Unsupported { path: path.to_path_buf(), problem: error.to_string() })
         }
+        // Without a frame behind it: zeros, or the half of a header whose writing failed.
+        Ok(_) | Err(_) if is_unused => Ok(FoundHeader::Blank),
         Ok(_) | Err(_) => Ok(FoundHeader::Damaged),
     }
 }

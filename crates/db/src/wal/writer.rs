@@ -69,7 +69,10 @@ impl LogWriter {
     ) -> Result<Self> {
         let segment = folder.take(0)?;
         // Whoever recovered the predecessor made it durable up to its end.
-        let start = begin_durably(&segment, predecessor, next_seqno)?;
+        let start = begin_durably(&segment, predecessor, next_seqno).inspect_err(|_| {
+            // If not now, then at the next open: it holds no frame.
+            let _ = folder.discard(&segment);
+        })?;
         let point = LogPoint { lsn: 0, position: start, next_seqno };
         let sync = Arc::new(LogSync::new(point));
         sync.started_segment(Arc::clone(&segment.file));
