@@ -35,6 +35,9 @@ use crate::state::KeyspaceState;
 /// How long nobody writes before the trees are settled for their readers.
 const QUIET_DELAY: Duration = Duration::from_secs(1);
 
+/// The size of the tables of a compaction of everything.
+const MAJOR_TABLE_BYTES: u64 = 64 << 20;
+
 /// A job that may start now.
 enum Job {
     Flush(Arc<KeyspaceState>),
@@ -154,6 +157,22 @@ pub(crate) fn wait_until_idle(core: &Arc<Core>) -> Result<()> {
         jobs = core.job_ended.wait(jobs).unwrap_or_else(PoisonError::into_inner);
     }
     Ok(())
+}
+
+/// Merges each keyspace into its last level, on the calling thread.
+pub(crate) fn compact_all(core: &Arc<Core>) -> Result<()> {
+    for keyspace in core.registry.all() {
+        // A background compaction stands in the way of one of everything.
+        while keyspace.check().is_ok() && !major_compact(core, &keyspace)? {
+            wait_until_idle(core)?;
+        }
+    }
+    Ok(())
+}
+
+fn major_compact(core: &Arc<Core>, keyspace: &KeyspaceState) -> Result<bool> {
+    core.health.check_writable()?;
+    keyspace.tree.major_compact(MAJOR_TABLE_BYTES, core.watermark()).map_err(|error| keyspace.error(error))
 }
 
 /// Seals every memtable that holds something, and waits until all are in tables.

@@ -30,7 +30,7 @@ pub struct Database {
     default: Keyspace,
 }
 
-/// Closing. Opening is [`crate::builder`].
+/// Closing. Opening is [`Database::open`] and [`Database::builder`].
 impl Database {
     /// Closes the database: refuses further use, ends background work, makes the log as durable as promised, and lets
     /// go of the directory. Dropping the last handle does the same, but cannot report.
@@ -246,13 +246,15 @@ impl Database {
         background::flush_all(self.core())
     }
 
-    /// Flushes, then compacts every keyspace until nothing can be gained.
+    /// Flushes, then merges each keyspace into one run of its last level: old versions, tombstones and what they hide
+    /// go, unless a snapshot needs them. Every byte is read and written once; the calling thread does the work, one
+    /// keyspace after the other, while reads and writes go on.
     ///
     /// # Errors
     /// As [`Database::flush`].
     pub fn compact(&self) -> Result<()> {
         self.flush()?;
-        self.wait_until_idle()
+        background::compact_all(self.core())
     }
 
     /// Waits until no flush and no compaction is left to do.

@@ -19,6 +19,7 @@ use esker_mem::seqno::SeqNo;
 use crate::compaction::check::check_plan;
 use crate::compaction::cut::OutputCutter;
 use crate::compaction::limits::DropLimits;
+use crate::compaction::major::Major;
 use crate::compaction::picker::{CompactionStrategy, OutputRun, Plan, PlanKind};
 use crate::compaction::stream::{DropStream, Entry, Readers};
 use crate::core::Core;
@@ -94,6 +95,17 @@ pub(crate) fn pick(core: &Arc<Core>, strategy: &dyn CompactionStrategy, idle: bo
     jobs.running.push((id, plan.running()));
     let out_of_order = limits.out_of_order;
     Some(CompactionJob { core: Arc::clone(core), plan, limits, out_of_order, id })
+}
+
+/// Merges everything into the last level; false if running jobs stand in the way.
+pub(crate) fn major(core: &Arc<Core>, target_table_bytes: u64, advice: SeqNo) -> Result<bool> {
+    let strategy = Major { target_table_bytes };
+    if let Some(job) = pick(core, &strategy, true) {
+        job.run(advice, &CancelToken::default())?;
+        return Ok(true);
+    }
+    let jobs = core.jobs();
+    Ok(strategy.debt(&shape(core, &core.state.view(), &jobs, true)) == 0)
 }
 
 /// What takes a table out of the version.

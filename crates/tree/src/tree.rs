@@ -321,6 +321,16 @@ impl Tree {
         compact::pick(&self.0, &*self.0.config.strategy, idle)
     }
 
+    /// Merges all tables into the last level, in tables of about `target_size` bytes, and drops everything that nobody
+    /// can see below `watermark`. False if running compactions stand in the way: nothing was done then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::compact`].
+    pub fn major_compact(&self, target_size: u64, watermark: SeqNo) -> Result<bool> {
+        compact::major(&self.0, target_size, watermark)
+    }
+
     /// Runs compactions of `strategy`, one after the other, until it has none.
     ///
     /// # Errors

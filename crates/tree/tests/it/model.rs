@@ -272,6 +272,14 @@ impl Run {
 
     fn compact(&mut self) {
         let idle = self.below(2) == 0;
+        if self.below(6) == 0 {
+            let advice = self.advise();
+            assert!(
+                self.tree.major_compact(self.options.table_bytes, advice).unwrap(),
+                "no job is in the way"
+            );
+            return;
+        }
         let Some(job) = self.tree.pick_compaction(idle) else { return };
         // INV-COMPACT-7: a second job beside the first, run before it.
         if let Some(second) = self.tree.pick_compaction(idle) {
