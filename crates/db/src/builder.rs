@@ -123,7 +123,7 @@ impl Builder {
     }
 
     /// How many flushes and compactions run at once. With 0, nothing runs by itself: writers do the work when it is due,
-    /// nothing is synced in the background, and a run is repeatable. Default: 2.
+    /// nothing is synced in the background, and a run is repeatable. Default: half the processors, at least 2.
     pub fn background_threads(mut self, threads: usize) -> Self {
         self.options.background_threads = threads;
         self

@@ -8,7 +8,9 @@
 
 use std::time::Duration;
 
+use esker_env::spawn::processors;
 use esker_mem::comparator::SharedComparator;
+use esker_tree::{Codec, LevelPolicy};
 
 use crate::error::{Error, Result};
 
@@ -87,7 +89,7 @@ impl Default for DatabaseOptions {
             max_batch_bytes: 256 * MIB,
             durability: Durability::default(),
             sync_interval: Duration::from_millis(100),
-            background_threads: 2,
+            background_threads: (processors() / 2).max(2),
             recovery_mode: RecoveryMode::default(),
             planted_bug: None,
         }
@@ -156,10 +158,11 @@ pub struct KeyspaceOptions {
     pub(crate) block_size_bytes: Option<u32>,
     pub(crate) filter_bits_per_key: Option<u8>,
     pub(crate) memtable_bytes: Option<usize>,
+    pub(crate) compression: Option<LevelPolicy<Codec>>,
 }
 
 impl KeyspaceOptions {
-    /// The defaults: byte order, 8 KiB blocks, 10 filter bits per key, the database's memtable size.
+    /// The defaults: byte order, 8 KiB blocks, 10 filter bits per key, the database's memtable size, lz4 below level 2.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -194,6 +197,33 @@ impl KeyspaceOptions {
         self
     }
 
+    /// The codec of the data blocks that are written from now on, by level. Default: none on levels 0 to 2, which are
+    /// rewritten often, and [`Codec::Lz4`] below, in builds with the feature `lz4`. A block that a codec does not
+    /// shrink by an eighth, or whose codec this build lacks, is stored as it is.
+    ///
+    /// ```
+    /// use esker::{Codec, KeyspaceOptions, LevelPolicy};
+    ///
+    /// let off = KeyspaceOptions::new().compression(LevelPolicy::all(Codec::None));
+    /// # let _ = off;
+    /// ```
+    #[must_use]
+    pub fn compression(mut self, policy: LevelPolicy<Codec>) -> Self {
+        self.compression = Some(policy);
+        self
+    }
+
+    /// The codecs to write with.
+    pub(crate) fn compression_or_default(&self) -> LevelPolicy<Codec> {
+        match &self.compression {
+            Some(policy) => policy.clone(),
+            None if Codec::Lz4.is_available() => {
+                LevelPolicy::new([Codec::None, Codec::None, Codec::None, Codec::Lz4])
+            }
+            None => LevelPolicy::all(Codec::None),
+        }
+    }
+
     /// The name of the comparator.
     pub(crate) fn comparator_name(&self) -> &str {
         self.comparator.as_ref().map_or("esker.bytes", |comparator| comparator.name())
@@ -207,6 +237,7 @@ impl std::fmt::Debug for KeyspaceOptions {
             .field("block_size_bytes", &self.block_size_bytes)
             .field("filter_bits_per_key", &self.filter_bits_per_key)
             .field("memtable_bytes", &self.memtable_bytes)
+            .field("compression", &self.compression)
             .finish()
     }
 }

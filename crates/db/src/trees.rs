@@ -113,6 +113,7 @@ impl Trees {
             .use_cache(Arc::clone(&self.cache))
             .use_descriptor_table(Some(Arc::clone(&self.descriptors)))
             .use_arena_pool(Arc::clone(&self.arenas))
+            .data_block_compression_policy(options.compression_or_default())
             .memtable_capacity_bytes(
                 options.memtable_bytes.unwrap_or(self.split.memtable_bytes).min(self.split.memtable_bytes),
             );

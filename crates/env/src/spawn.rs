@@ -17,6 +17,12 @@ use std::thread;
 /// A background task.
 pub type Task = Box<dyn FnOnce() + Send>;
 
+/// How many threads can run at once on this machine, as far as the system tells; at least 1.
+#[must_use]
+pub fn processors() -> usize {
+    thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// Starts background tasks.
 pub trait Spawn: Send + Sync {
     /// Starts a task. The name is for people (it shows in debuggers and traces).

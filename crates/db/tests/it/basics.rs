@@ -180,3 +180,62 @@ fn single_deletes_and_statistics() {
     assert!(stats.read_only.is_none());
     assert!(db.default_keyspace().approximate_size_bytes() > 0);
 }
+
+/// The bytes of all tables of a keyspace that holds compressible values in a settled tree.
+fn settled_bytes(name: &str, options: KeyspaceOptions) -> u64 {
+    let (_fs, db) = memory();
+    let keyspace = db.keyspace(name, options).unwrap();
+    for part in 0..2 {
+        for i in 0..10_000 {
+            keyspace.put(format!("key{:06}", 2 * i + part), vec![b'v'; 100]).unwrap();
+        }
+        db.flush().unwrap();
+    }
+    db.compact().unwrap();
+    let stats = db.stats().keyspaces.into_iter().find(|stats| stats.name == name).unwrap();
+    let (last, above) = stats.levels.split_last().unwrap();
+    assert!(above.iter().all(|level| level.tables == 0) && last.entries == 20_000, "{:?}", stats.levels);
+    last.size_bytes
+}
+
+/// A compaction of everything leaves what readers need and nothing else.
+#[test]
+fn compact_drops_what_nobody_can_see() {
+    let (_fs, db) = memory();
+    for round in 0..3 {
+        for i in 0..1000 {
+            db.put(format!("key{i:04}"), round.to_string()).unwrap();
+        }
+        db.flush().unwrap();
+    }
+    let snapshot = db.snapshot().unwrap();
+    for i in 0..1000 {
+        db.delete(format!("key{i:04}")).unwrap();
+    }
+    let entries =
+        |db: &Database| db.stats().keyspaces[0].levels.iter().map(|level| level.entries).sum::<u64>();
+    db.persist(Durability::Sync).unwrap();
+    db.compact().unwrap();
+    assert_eq!(entries(&db), 2000, "the snapshot's values and the tombstones above them");
+    assert_eq!(snapshot.get("key0007").unwrap().as_deref(), Some(b"2".as_slice()));
+    drop(snapshot);
+    db.put("key", "last").unwrap();
+    db.persist(Durability::Sync).unwrap();
+    db.compact().unwrap();
+    assert_eq!((entries(&db), db.len().unwrap()), (1, 1));
+}
+
+/// By default lz4 below level 2, where most data lies; each setting of a keyspace shows in its files.
+#[test]
+fn compression_and_filters_are_what_the_keyspace_says() {
+    let off = esker::LevelPolicy::all(esker::Codec::None);
+    let plain = settled_bytes("plain", KeyspaceOptions::new().compression(off.clone()));
+    let bare = settled_bytes("bare", KeyspaceOptions::new().compression(off).filter_bits_per_key(0));
+    assert!(plain > 2_000_000 && plain - bare > 20_000, "{plain} with filters, {bare} without");
+    let by_default = settled_bytes("default", KeyspaceOptions::new());
+    if esker::Codec::Lz4.is_available() {
+        assert!(by_default < plain / 2, "{by_default} of {plain} by default");
+    } else {
+        assert_eq!(by_default, plain);
+    }
+}
