@@ -1,7 +1,7 @@
 //! The project's own commands: `cargo xtask <command>`.
 //!
 //! `arch` and `ci` need nothing of the engine, so the `xtask` alias builds without it and starts in a moment. The
-//! proofs (`load`, `recover`, `crash`) run the engine; built without it, they start themselves again through cargo with
+//! proofs (`load`, `recover`, `crash`, `kill`) run the engine; built without it, they start themselves again through cargo with
 //! the feature `engine`.
 
 #![forbid(unsafe_code)]
@@ -42,10 +42,10 @@ enum Command {
     Load(proofs::arguments::Load),
     /// Load in a child process, kill it, and time the recovery from the log
     Recover(proofs::arguments::Recover),
-    /// Kill a child under load again and again, and check every acknowledged write
-    Crash(proofs::arguments::Crash),
     /// Lose power at every call of random scripts, in every way a disk may, and check what recovers
-    Enumerate(proofs::arguments::Enumerate),
+    Crash(proofs::arguments::Crash),
+    /// Kill a child under load again and again, and check every acknowledged write
+    Kill(proofs::arguments::Kill),
 }
 
 fn main() -> ExitCode {
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         Command::Load(arguments) => proofs::run(&Proof::Load(arguments)),
         Command::Recover(arguments) => proofs::run(&Proof::Recover(arguments)),
         Command::Crash(arguments) => proofs::run(&Proof::Crash(arguments)),
-        Command::Enumerate(arguments) => proofs::run(&Proof::Enumerate(arguments)),
+        Command::Kill(arguments) => proofs::run(&Proof::Kill(arguments)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 //! They need the feature `engine`. A build without it (what the `cargo xtask` alias makes) starts the same command
 //! again through cargo, with the engine.
 //!
-//! `enumerate` alone runs on a simulated disk; a bounded run of it is a test of the crate `esker`.
+//! `crash` alone runs on a simulated disk; a bounded run of it is a test of the crate `esker`.
 
 pub(crate) mod arguments;
 
@@ -12,15 +12,15 @@ mod check;
 #[cfg(feature = "engine")]
 mod crash;
 #[cfg(feature = "engine")]
-mod crash_model;
-#[cfg(feature = "engine")]
-mod enumerate;
-#[cfg(feature = "engine")]
 mod esker;
 #[cfg(feature = "engine")]
 mod folder;
 #[cfg(feature = "engine")]
 mod keys;
+#[cfg(feature = "engine")]
+mod kill;
+#[cfg(feature = "engine")]
+mod kill_model;
 #[cfg(feature = "engine")]
 mod load;
 #[cfg(feature = "engine")]
@@ -41,8 +41,8 @@ pub(crate) enum Proof {
     Recover(arguments::Recover),
     /// See [`arguments::Crash`].
     Crash(arguments::Crash),
-    /// See [`arguments::Enumerate`].
-    Enumerate(arguments::Enumerate),
+    /// See [`arguments::Kill`].
+    Kill(arguments::Kill),
 }
 
 /// Runs it here.
@@ -52,7 +52,7 @@ pub(crate) fn run(proof: &Proof) -> Result<(), String> {
         Proof::Load(arguments) => load::run(arguments),
         Proof::Recover(arguments) => recover::run(arguments),
         Proof::Crash(arguments) => crash::run(arguments),
-        Proof::Enumerate(arguments) => enumerate::run(arguments),
+        Proof::Kill(arguments) => kill::run(arguments),
     }
 }
 

@@ -35,9 +35,9 @@ pub(crate) struct Recover {
     pub(crate) child: bool,
 }
 
-/// `cargo xtask crash`.
+/// `cargo xtask kill`.
 #[derive(Args, Debug)]
-pub(crate) struct Crash {
+pub(crate) struct Kill {
     /// Few kills, for CI
     #[arg(long)]
     pub(crate) bounded: bool,
@@ -58,9 +58,9 @@ pub(crate) struct Crash {
     pub(crate) weak: bool,
 }
 
-/// `cargo xtask enumerate`.
+/// `cargo xtask crash`.
 #[derive(Args, Debug)]
-pub(crate) struct Enumerate {
+pub(crate) struct Crash {
     /// Some points of each script instead of all, for CI
     #[arg(long)]
     pub(crate) bounded: bool,

@@ -1,4 +1,4 @@
-//! `cargo xtask enumerate`: the whole crash enumeration of the database, on a simulated disk.
+//! `cargo xtask crash`: the whole crash enumeration of the database, on a simulated disk.
 //!
 //! For each option set a random script; a crash at every call of it, each with several disks that a power loss could
 //! leave; crashes of recoveries, and of their recoveries. Then every call failing instead, once and for good. And the
@@ -14,7 +14,7 @@ use esker_testkit::enumerate::report::Report;
 use esker_testkit::enumerate::{EnumerateOptions, Points, Trouble, enumerate};
 use esker_testkit::fault_fs::plan::{FaultPlan, InjectedError};
 
-use crate::proofs::arguments::Enumerate;
+use crate::proofs::arguments::Crash;
 
 use self::engine::{Esker, OptionSet, option_sets};
 
@@ -25,7 +25,7 @@ mod engine;
 const BOUNDED_POINTS: usize = 40;
 
 /// Runs everything; an error says what failed.
-pub(crate) fn run(arguments: &Enumerate) -> Result<(), String> {
+pub(crate) fn run(arguments: &Crash) -> Result<(), String> {
     let points = if arguments.bounded { Points::Sample(BOUNDED_POINTS) } else { Points::All };
     for (set, number) in option_sets().iter().zip(0..) {
         let crash = EnumerateOptions { seed: arguments.seed + number, points, ..EnumerateOptions::default() };

@@ -1,7 +1,7 @@
-//! `cargo xtask crash`: real kills. A child under load is killed at a random instant, the database is opened again and
+//! `cargo xtask kill`: real kills. A child under load is killed at a random instant, the database is opened again and
 //! compared with what the child had acknowledged; and again, in the same directory.
 //!
-//! The child runs some writers, each with the operations of [`crate::proofs::crash_model`], and says through a pipe after each
+//! The child runs some writers, each with the operations of [`crate::proofs::kill_model`], and says through a pipe after each
 //! operation that it returned. What came through the pipe before the kill is acknowledged, and the oracle allows the
 //! one operation under way besides. Every third round first kills a child that only opens, so that recovery itself is
 //! interrupted. Memtables are small, so flushes and compactions are always under way.
@@ -22,10 +22,10 @@ use std::time::Duration;
 use esker_testkit::oracle::change::Durability;
 use esker_testkit::oracle::state::State;
 
-use crate::proofs::arguments::Crash;
-use crate::proofs::crash_model::{Expected, key_prefix, operation};
+use crate::proofs::arguments::Kill;
 use crate::proofs::esker;
 use crate::proofs::folder::in_fresh_folder;
+use crate::proofs::kill_model::{Expected, key_prefix, operation};
 use crate::proofs::report;
 use crate::proofs::store::{Settings, Store};
 
@@ -42,15 +42,15 @@ const SETTINGS: Settings = Settings {
 };
 
 /// Runs the proof, or its child.
-pub(crate) fn run(arguments: &Crash) -> Result<(), String> {
+pub(crate) fn run(arguments: &Kill) -> Result<(), String> {
     if !arguments.child.is_empty() {
         let folder = arguments.dir.as_deref().ok_or("the child needs --dir")?;
         return child(arguments, folder);
     }
     let kills = arguments.kills.unwrap_or(if arguments.bounded { 40 } else { 1000 });
     let parent = arguments.dir.as_deref();
-    in_fresh_folder("crash-weak", parent, |folder| see_weakness(arguments.seed, folder))?;
-    in_fresh_folder("crash", parent, |folder| prove(kills, arguments.seed, folder))
+    in_fresh_folder("kill-weak", parent, |folder| see_weakness(arguments.seed, folder))?;
+    in_fresh_folder("kill", parent, |folder| prove(kills, arguments.seed, folder))
 }
 
 /// Kills weak children until what they wrongly acknowledged is missed.
@@ -130,7 +130,7 @@ fn kill_after(start: &Start, folder: &Path, delay: Duration) -> Result<Vec<u64>,
     let list = start.starts.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut child = Command::new(program)
-        .args(["crash", "--seed", &start.seed.to_string(), "--child", &list, "--dir"])
+        .args(["kill", "--seed", &start.seed.to_string(), "--child", &list, "--dir"])
         .arg(folder)
         .args(start.weak.then_some("--weak"))
         .stdout(Stdio::piped())
@@ -173,7 +173,7 @@ fn read_acknowledgements(mut pipe: impl Read, acknowledged: &mut [u64]) {
 }
 
 /// Writes until killed.
-fn child(arguments: &Crash, folder: &Path) -> Result<(), String> {
+fn child(arguments: &Kill, folder: &Path) -> Result<(), String> {
     let database = esker::Esker::open(folder, SETTINGS)?;
     let pipe = std::io::stdout().as_fd().try_clone_to_owned().map_err(|error| error.to_string())?;
     let pipe = File::from(pipe);
@@ -207,7 +207,7 @@ fn wait_for_kill() -> Result<(), String> {
 
 fn write(
     database: &dyn Store,
-    arguments: &Crash,
+    arguments: &Kill,
     writer: u64,
     start: u64,
     mut pipe: &File,

@@ -1,4 +1,4 @@
-//! What a killed process may leave: the oracle of `cargo xtask crash`.
+//! What a killed process may leave: the oracle of `cargo xtask kill`.
 //!
 //! Each writer has keys of its own and an endless list of operations that the seed determines, so writer `w` has done
 //! exactly the operations `0..n` for some `n`. After a kill with `acknowledged` operations known to be done, the

@@ -2,7 +2,7 @@
 
 use esker_testkit::oracle::change::{Change, Op, append_merge};
 
-use crate::proofs::crash_model::{Expected, operation};
+use crate::proofs::kill_model::{Expected, operation};
 
 const SEED: u64 = 5;
 const WRITER: u64 = 1;
