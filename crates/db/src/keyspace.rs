@@ -17,7 +17,7 @@ use crate::batch::check_lengths;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::options::Durability;
-use crate::scan::{Scan, prefix_range};
+use crate::scan::Scan;
 use crate::snapshot::Guards;
 use crate::state::KeyspaceState;
 use crate::write;
@@ -143,13 +143,14 @@ impl Keyspace {
         self.scan::<&[u8]>(..)
     }
 
-    /// The entries whose key begins with `prefix`. Needs byte order: under a comparator of another order such keys are
-    /// not neighbours, and the scan yields [`Error::InvalidOption`].
+    /// The entries whose key begins with `prefix`. Under a comparator of another than byte order such keys need not be
+    /// neighbours, and all keys are looked at.
     pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
-        match self.state.check_byte_order() {
-            Ok(()) => self.scan(prefix_range(prefix.as_ref())),
-            Err(error) => Scan::new(Arc::clone(&self.state), Err(error)),
-        }
+        let opened = self.check_open().and_then(|()| {
+            let range = self.state.tree.prefix_latest(prefix, || self.visible());
+            range.map_err(|error| self.state.error(error))
+        });
+        Scan::new(Arc::clone(&self.state), opened)
     }
 
     /// The entry with the smallest key.
@@ -272,9 +273,10 @@ impl Snapshot {
 
     /// The entries of `keyspace` whose key begins with `prefix`.
     pub fn prefix_in(&self, keyspace: &Keyspace, prefix: impl AsRef<[u8]>) -> Scan {
-        match keyspace.state.check_byte_order() {
-            Ok(()) => self.scan_in(keyspace, prefix_range(prefix.as_ref())),
-            Err(error) => Scan::new(Arc::clone(&keyspace.state), Err(error)),
+        let state = &keyspace.state;
+        match self.check(keyspace) {
+            Ok(()) => self.opened(state, |bound| state.tree.prefix(prefix, bound)),
+            Err(error) => Scan::new(Arc::clone(state), Err(error)),
         }
     }
 
@@ -307,13 +309,23 @@ impl Snapshot {
     }
 
     fn scan_at<K: AsRef<[u8]>>(&self, state: &Arc<KeyspaceState>, range: impl RangeBounds<K>) -> Scan {
+        self.opened(state, |bound| state.tree.range(range, bound))
+    }
+
+    fn opened(
+        &self,
+        state: &Arc<KeyspaceState>,
+        open: impl FnOnce(SeqNo) -> esker_tree::Result<esker_tree::Range>,
+    ) -> Scan {
         if !self.guards.covers(state.id) {
             return Scan::empty(Arc::clone(state));
         }
-        let opened =
-            self.guards.core.health.check_open().and_then(|()| {
-                state.tree.range(range, self.guards.bound).map_err(|error| state.error(error))
-            });
+        let opened = self
+            .guards
+            .core
+            .health
+            .check_open()
+            .and_then(|()| open(self.guards.bound).map_err(|error| state.error(error)));
         Scan::new(Arc::clone(state), opened).holding(Arc::clone(&self.guards))
     }
 }

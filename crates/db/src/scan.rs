@@ -5,7 +5,6 @@
 //!
 //! Not here: merging memtables and tables (`esker_tree`).
 
-use std::ops::Bound;
 use std::sync::Arc;
 
 use esker_mem::slice::{UserKey, UserValue};
@@ -49,6 +48,50 @@ impl Scan {
         self
     }
 
+    /// Makes `next` yield the first key of the range at or after `key`; the back end starts anew at its bound.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = esker::Database::open(folder.path())?;
+    /// for key in ["a", "c", "e"] {
+    ///     db.put(key, "value")?;
+    /// }
+    /// let mut scan = db.iter();
+    /// scan.seek("b")?;
+    /// assert_eq!(&*scan.next().expect("c")?.0, b"c");
+    /// scan.seek_for_prev("d")?;
+    /// assert_eq!(&*scan.next_back().expect("c")?.0, b"c");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of reading; the error with which the scan failed to begin.
+    pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.reposition(|range| range.seek_to(key.as_ref()))
+    }
+
+    /// Makes `next_back` yield the last key of the range at or before `key`; the front end starts anew at its bound.
+    ///
+    /// # Errors
+    /// As [`Scan::seek`].
+    pub fn seek_for_prev(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.reposition(|range| range.seek_to_for_prev(key.as_ref()))
+    }
+
+    fn reposition(
+        &mut self,
+        seek: impl FnOnce(&mut esker_tree::Range) -> esker_tree::Result<()>,
+    ) -> Result<()> {
+        match &mut self.source {
+            Source::Range(range) => seek(range).map_err(|error| self.keyspace.error(error)),
+            Source::Failed(_) => match std::mem::replace(&mut self.source, Source::Ended) {
+                Source::Failed(error) => Err(error),
+                _ => Ok(()),
+            },
+            Source::Ended => Ok(()),
+        }
+    }
+
     #[inline]
     fn step(
         &mut self,
@@ -90,21 +133,3 @@ impl std::fmt::Debug for Scan {
         f.debug_struct("Scan").field("keyspace", &self.keyspace.name).finish_non_exhaustive()
     }
 }
-
-/// The range of keys that begin with `prefix`, in byte order.
-pub(crate) fn prefix_range(prefix: &[u8]) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
-    let mut end = prefix.to_vec();
-    while end.pop_if(|byte| *byte == u8::MAX).is_some() {}
-    let upper = match end.last_mut() {
-        Some(last) => {
-            *last += 1;
-            Bound::Excluded(end)
-        }
-        // Nothing but 0xff, or nothing at all: there is no larger key that does not begin with it.
-        None => Bound::Unbounded,
-    };
-    (Bound::Included(prefix.to_vec()), upper)
-}
-
-#[cfg(test)]
-mod tests;

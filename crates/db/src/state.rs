@@ -25,7 +25,6 @@ pub(crate) struct KeyspaceState {
     pub(crate) name: String,
     pub(crate) tree: Tree,
     /// Whether keys are in byte order.
-    is_byte_order: bool,
     folder: Folder,
     dropped: AtomicBool,
     /// Reserved in a memtable and not yet released: entries, and bytes of keys and values. Raised under the log lock only.
@@ -62,25 +61,16 @@ impl Drop for KeyspaceState {
 }
 
 impl KeyspaceState {
-    pub(crate) fn new(id: KeyspaceId, name: String, tree: Tree, folder: Folder, is_byte_order: bool) -> Self {
+    pub(crate) fn new(id: KeyspaceId, name: String, tree: Tree, folder: Folder) -> Self {
         Self {
             id,
             name,
             tree,
-            is_byte_order,
             folder,
             dropped: AtomicBool::new(false),
             reserved_entries: AtomicUsize::new(0),
             reserved_bytes: AtomicUsize::new(0),
         }
-    }
-
-    /// Refuses what needs byte order where there is another one.
-    pub(crate) fn check_byte_order(&self) -> Result<()> {
-        if self.is_byte_order {
-            return Ok(());
-        }
-        Err(Error::InvalidOption { option: "prefix", problem: "the keyspace is not in byte order" })
     }
 
     /// Refuses once the keyspace is dropped.

@@ -123,12 +123,10 @@ impl Trees {
         if let Some(bits) = options.filter_bits_per_key {
             config = config.filter_policy(LevelPolicy::all(bits));
         }
-        let mut is_byte_order = true;
         if let Some(comparator) = &options.comparator {
-            is_byte_order = comparator.is_lexicographic();
             config = config.comparator(Arc::clone(comparator));
         }
         let tree = config.open().map_err(|error| Error::tree(name, error))?;
-        Ok(KeyspaceState::new(id, name.to_owned(), tree, folder, is_byte_order))
+        Ok(KeyspaceState::new(id, name.to_owned(), tree, folder))
     }
 }

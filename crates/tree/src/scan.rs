@@ -8,20 +8,20 @@
 //!
 //! An error ends the iteration.
 
+pub(crate) mod source;
+
 use std::cmp::Ordering;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use esker_mem::comparator::KeyOrder;
-use esker_mem::kind::Kind;
-use esker_mem::memtable::MemtableCursor;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::{Slice, UserKey, UserValue};
 
-use crate::cursor::Cursor;
 use crate::cursor::merge::MergeCursor;
 use crate::cursor::visible::VisibleCursor;
 use crate::error::Result;
+use crate::scan::source::Source;
 use crate::state::View;
 use crate::table::cursor::Fill;
 use crate::version::run_cursor::RunCursor;
@@ -29,85 +29,13 @@ use crate::version::run_cursor::RunCursor;
 /// A key and its value.
 pub type KvPair = (UserKey, UserValue);
 
-/// One source of a range read.
-enum Source {
-    Memtable(MemtableCursor),
-    Run(RunCursor),
-}
-
-macro_rules! on_source {
-    ($self:ident, $cursor:ident => $call:expr) => {
-        match $self {
-            Source::Memtable($cursor) => $call,
-            Source::Run($cursor) => $call,
-        }
-    };
-}
-
-impl Cursor for Source {
-    #[inline]
-    fn valid(&self) -> bool {
-        on_source!(self, c => c.valid())
-    }
-
-    fn seek_to_first(&mut self) -> Result<()> {
-        on_source!(self, c => Cursor::seek_to_first(c))
-    }
-
-    fn seek_to_last(&mut self) -> Result<()> {
-        on_source!(self, c => Cursor::seek_to_last(c))
-    }
-
-    fn seek(&mut self, key: &[u8]) -> Result<()> {
-        on_source!(self, c => Cursor::seek(c, key))
-    }
-
-    fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
-        on_source!(self, c => Cursor::seek_for_prev(c, key))
-    }
-
-    #[inline]
-    fn next(&mut self) -> Result<()> {
-        on_source!(self, c => Cursor::next(c))
-    }
-
-    #[inline]
-    fn prev(&mut self) -> Result<()> {
-        on_source!(self, c => Cursor::prev(c))
-    }
-
-    #[inline]
-    fn key(&self) -> &[u8] {
-        on_source!(self, c => c.key())
-    }
-
-    #[inline]
-    fn head(&self) -> u64 {
-        on_source!(self, c => c.head())
-    }
-
-    #[inline]
-    fn seqno(&self) -> SeqNo {
-        on_source!(self, c => c.seqno())
-    }
-
-    #[inline]
-    fn kind(&self) -> Kind {
-        on_source!(self, c => c.kind())
-    }
-
-    #[inline]
-    fn value(&self) -> &[u8] {
-        on_source!(self, c => c.value())
-    }
-
-    #[inline]
-    fn value_slice(&self) -> Slice {
-        on_source!(self, c => c.value_slice())
-    }
-}
-
 type End = VisibleCursor<MergeCursor<Source>>;
+
+/// One end of a range: a cursor, and whether what it stands on is still to be yielded.
+struct Stand {
+    cursor: End,
+    pending: bool,
+}
 
 /// One entry of a range read, or the error that ended it.
 #[derive(Debug)]
@@ -173,8 +101,8 @@ pub struct Range {
     bound: SeqNo,
     lower: Bound<UserKey>,
     upper: Bound<UserKey>,
-    front: Option<End>,
-    back: Option<End>,
+    front: Option<Stand>,
+    back: Option<Stand>,
     /// Keys that do not begin with it are passed over.
     prefix: Option<Slice>,
     done: bool,
@@ -247,56 +175,83 @@ impl Range {
         Ok(end)
     }
 
-    /// Whether `key` is within the upper bound and before what the back end yielded.
+    /// Whether the front end stands on an entry of the range that the back end has not reached.
     #[inline]
-    fn admits_front(&self, key: &[u8]) -> bool {
+    fn front_is_inside(&self) -> bool {
+        let Some(front) = self.front.as_ref().filter(|front| front.cursor.valid()) else { return false };
+        let key = front.cursor.key();
         let below_upper = match &self.upper {
             Bound::Unbounded => true,
             Bound::Included(upper) => self.order.compare(key, upper) != Ordering::Greater,
             Bound::Excluded(upper) => self.order.compare(key, upper) == Ordering::Less,
         };
-        below_upper
-            && self.back.as_ref().is_none_or(|back| self.order.compare(key, back.key()) == Ordering::Less)
+        below_upper && self.back.as_ref().is_none_or(|back| self.is_before(front, back))
     }
 
-    /// Whether `key` is within the lower bound and after what the front end yielded.
-    fn admits_back(&self, key: &[u8]) -> bool {
+    /// Whether the back end stands on an entry of the range that the front end has not reached.
+    fn back_is_inside(&self) -> bool {
+        let Some(back) = self.back.as_ref().filter(|back| back.cursor.valid()) else { return false };
+        let key = back.cursor.key();
         let above_lower = match &self.lower {
             Bound::Unbounded => true,
             Bound::Included(lower) => self.order.compare(key, lower) != Ordering::Less,
             Bound::Excluded(lower) => self.order.compare(key, lower) == Ordering::Greater,
         };
-        above_lower
-            && self
-                .front
-                .as_ref()
-                .is_none_or(|front| self.order.compare(key, front.key()) == Ordering::Greater)
+        above_lower && self.front.as_ref().is_none_or(|front| self.is_before(front, back))
     }
 
-    /// Moves the front end by one; says whether it stands on an entry of the range.
+    /// Whether the ends have not met. They may stand on the same key while one has not yielded it.
+    fn is_before(&self, front: &Stand, back: &Stand) -> bool {
+        if !front.cursor.valid() || !back.cursor.valid() {
+            return false;
+        }
+        match self.order.compare(front.cursor.key(), back.cursor.key()) {
+            Ordering::Less => true,
+            Ordering::Equal => front.pending || back.pending,
+            Ordering::Greater => false,
+        }
+    }
+
+    /// Moves the front end to the entry that is to be yielded next; says whether there is one.
     #[inline]
     fn step_front(&mut self) -> Result<bool> {
-        match &mut self.front {
-            Some(front) => front.next()?,
-            None => self.front = Some(self.at_first()?),
+        loop {
+            match &mut self.front {
+                Some(front) if front.pending => front.pending = false,
+                Some(front) => front.cursor.next()?,
+                None => self.front = Some(Stand { cursor: self.at_first()?, pending: false }),
+            }
+            if !self.front_is_inside() {
+                return Ok(false);
+            }
+            if !self.passes_over(self.front.as_ref()) {
+                return Ok(true);
+            }
         }
-        Ok(self.front.as_ref().is_some_and(|front| front.valid() && self.admits_front(front.key())))
     }
 
-    /// Moves the back end by one; says whether it stands on an entry of the range.
+    /// Moves the back end to the entry that is to be yielded next; says whether there is one.
     fn step_back(&mut self) -> Result<bool> {
-        match &mut self.back {
-            Some(back) => back.prev()?,
-            None => self.back = Some(self.at_last()?),
+        loop {
+            match &mut self.back {
+                Some(back) if back.pending => back.pending = false,
+                Some(back) => back.cursor.prev()?,
+                None => self.back = Some(Stand { cursor: self.at_last()?, pending: false }),
+            }
+            if !self.back_is_inside() {
+                return Ok(false);
+            }
+            if !self.passes_over(self.back.as_ref()) {
+                return Ok(true);
+            }
         }
-        Ok(self.back.as_ref().is_some_and(|back| back.valid() && self.admits_back(back.key())))
     }
 
     /// Whether `end` stands on a key without the wanted prefix.
     #[inline]
-    fn passes_over(&self, end: Option<&End>) -> bool {
+    fn passes_over(&self, end: Option<&Stand>) -> bool {
         match (&self.prefix, end) {
-            (Some(prefix), Some(end)) => !end.key().starts_with(prefix),
+            (Some(prefix), Some(end)) => !end.cursor.key().starts_with(prefix),
             _ => false,
         }
     }
@@ -304,9 +259,11 @@ impl Range {
     /// What a step came to: the entry that `end` stands on, the end of the range, or an error, after which there is
     /// nothing more.
     #[inline]
-    fn outcome(&mut self, stepped: Result<bool>, end: fn(&Self) -> Option<&End>) -> Option<EntryGuard> {
+    fn outcome(&mut self, stepped: Result<bool>, end: fn(&Self) -> Option<&Stand>) -> Option<EntryGuard> {
         match stepped {
-            Ok(true) => end(self).map(|end| EntryGuard(Ok((Slice::new(end.key()), end.value_slice())))),
+            Ok(true) => {
+                end(self).map(|end| EntryGuard(Ok((Slice::new(end.cursor.key()), end.cursor.value_slice()))))
+            }
             Ok(false) => {
                 self.done = true;
                 None
@@ -319,6 +276,100 @@ impl Range {
     }
 }
 
+/// Seeking. A seek begins anew: it also takes the other end back to its bound, and what was yielded may be yielded
+/// again. After an error of a seek the range is at its end; another seek may succeed.
+impl Range {
+    /// Makes [`Iterator::next`] yield the first key of the range at or after `key`.
+    ///
+    /// ```
+    /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+    /// for key in ["a", "c", "e"] {
+    ///     tree.insert(key, "value", seqno.next())?;
+    /// }
+    /// let mut range = tree.iter(SeqNo::MAX)?;
+    /// range.seek_to(b"b")?;
+    /// assert_eq!(range.peek_key()?, Some(b"c".as_slice()));
+    /// range.seek_to_for_prev(b"d")?;
+    /// assert_eq!(&*range.next_back().expect("c").key()?, b"c");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Damage and I/O errors of the tables that are read.
+    pub fn seek_to(&mut self, key: &[u8]) -> Result<()> {
+        self.done = true;
+        self.back = None;
+        let below = match &self.lower {
+            Bound::Unbounded => false,
+            Bound::Included(lower) | Bound::Excluded(lower) => {
+                self.order.compare(key, lower) != Ordering::Greater
+            }
+        };
+        let cursor = match self.front.take() {
+            _ if below => self.at_first()?,
+            front => {
+                let mut cursor = front.map_or_else(|| self.end(), |front| front.cursor);
+                cursor.seek(key)?;
+                cursor
+            }
+        };
+        self.front = Some(Stand { cursor, pending: true });
+        self.done = false;
+        Ok(())
+    }
+
+    /// Makes [`DoubleEndedIterator::next_back`] yield the last key of the range at or before `key`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::seek_to`].
+    pub fn seek_to_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        self.done = true;
+        self.front = None;
+        let above = match &self.upper {
+            Bound::Unbounded => false,
+            Bound::Included(upper) | Bound::Excluded(upper) => {
+                self.order.compare(key, upper) != Ordering::Less
+            }
+        };
+        let cursor = match self.back.take() {
+            _ if above => self.at_last()?,
+            back => {
+                let mut cursor = back.map_or_else(|| self.end(), |back| back.cursor);
+                cursor.seek_for_prev(key)?;
+                cursor
+            }
+        };
+        self.back = Some(Stand { cursor, pending: true });
+        self.done = false;
+        Ok(())
+    }
+
+    /// The key that [`Iterator::next`] would yield. Its value is not touched.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::seek_to`].
+    pub fn peek_key(&mut self) -> Result<Option<&[u8]>> {
+        if self.done {
+            return Ok(None);
+        }
+        let inside = self.step_front().inspect_err(|_| self.done = true)?;
+        self.done = !inside;
+        match &mut self.front {
+            Some(front) if inside => {
+                front.pending = true;
+                Ok(Some(front.cursor.key()))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
 impl Iterator for Range {
     type Item = EntryGuard;
 
@@ -327,10 +378,7 @@ impl Iterator for Range {
         if self.done {
             return None;
         }
-        let mut stepped = self.step_front();
-        while matches!(stepped, Ok(true)) && self.passes_over(self.front.as_ref()) {
-            stepped = self.step_front();
-        }
+        let stepped = self.step_front();
         self.outcome(stepped, |range| range.front.as_ref())
     }
 }
@@ -341,10 +389,7 @@ impl DoubleEndedIterator for Range {
         if self.done {
             return None;
         }
-        let mut stepped = self.step_back();
-        while matches!(stepped, Ok(true)) && self.passes_over(self.back.as_ref()) {
-            stepped = self.step_back();
-        }
+        let stepped = self.step_back();
         self.outcome(stepped, |range| range.back.as_ref())
     }
 }

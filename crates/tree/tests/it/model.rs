@@ -139,7 +139,8 @@ impl Run {
         match self.below(100) {
             0..40 => self.write(),
             40..60 => self.check_point(),
-            60..70 => self.check_range(),
+            60..66 => self.check_range(),
+            66..70 => self.check_seeks(),
             70..74 => assert_eq!(self.tree.rotate_memtable() as u8 | 1, 1),
             74..80 => self.flush(),
             80..86 => self.compact(),
@@ -235,6 +236,57 @@ impl Run {
             let (got_key, got_value) = got.expect("an entry");
             assert!(self.order.same_key(&got_key, &key), "{got_key:?} for {key:?} at {bound}");
             assert_eq!(&*got_value, &*value, "{key:?} at {bound} in {lower:?}..{upper:?}");
+        }
+    }
+
+    /// Seeks of one range to and fro, walks from there, and looks ahead, within bounds.
+    fn check_seeks(&self) {
+        let bound = self.bound();
+        let (lower, upper) = (self.random_bound(), self.random_bound());
+        let mut range = self.tree.range((lower.clone(), upper.clone()), bound).unwrap();
+        let inside: Vec<_> =
+            self.tree.range((lower, upper), bound).unwrap().map(|e| e.key().unwrap()).collect();
+        for _ in 0..6 {
+            let key = self.key();
+            let steps = self.below(4) as usize;
+            if self.below(2) == 0 {
+                range.seek_to(&key).unwrap();
+                let mut wanted = inside.iter().filter(|k| self.order.compare(k, &key).is_ge());
+                for _ in 0..steps {
+                    let wanted = wanted.next();
+                    if self.below(2) == 0 {
+                        assert_eq!(range.peek_key().unwrap(), wanted.map(|k| &**k), "peek from {key:?}");
+                    }
+                    assert_eq!(range.next().map(|e| e.key().unwrap()).as_ref(), wanted, "next from {key:?}");
+                }
+            } else {
+                range.seek_to_for_prev(&key).unwrap();
+                let mut wanted = inside.iter().rev().filter(|k| self.order.compare(k, &key).is_le());
+                for _ in 0..steps {
+                    assert_eq!(
+                        range.next_back().map(|e| e.key().unwrap()).as_ref(),
+                        wanted.next(),
+                        "back from {key:?}"
+                    );
+                }
+            }
+        }
+        // The ends meet after a seek as they do without: each of the rest comes once.
+        let key = self.key();
+        range.seek_to(&key).unwrap();
+        let mut rest: std::collections::VecDeque<_> =
+            inside.iter().filter(|k| self.order.compare(k, &key).is_ge()).cloned().collect();
+        loop {
+            let front = self.below(2) == 0;
+            if front && self.below(3) == 0 {
+                assert_eq!(range.peek_key().unwrap(), rest.front().map(|k| &**k));
+            }
+            let got = if front { range.next() } else { range.next_back() };
+            let wanted = if front { rest.pop_front() } else { rest.pop_back() };
+            assert_eq!(got.map(|e| e.key().unwrap()), wanted);
+            if wanted.is_none() {
+                break;
+            }
         }
     }
 

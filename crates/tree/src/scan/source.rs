@@ -1,0 +1,88 @@
+//! What a range read merges: memtables and runs, told apart by a match and not by a table of functions.
+
+use esker_mem::kind::Kind;
+use esker_mem::memtable::MemtableCursor;
+use esker_mem::seqno::SeqNo;
+use esker_mem::slice::Slice;
+
+use crate::cursor::Cursor;
+use crate::error::Result;
+use crate::version::run_cursor::RunCursor;
+
+/// One source of a range read.
+pub(crate) enum Source {
+    Memtable(MemtableCursor),
+    Run(RunCursor),
+}
+
+macro_rules! on_source {
+    ($self:ident, $cursor:ident => $call:expr) => {
+        match $self {
+            Source::Memtable($cursor) => $call,
+            Source::Run($cursor) => $call,
+        }
+    };
+}
+
+impl Cursor for Source {
+    #[inline]
+    fn valid(&self) -> bool {
+        on_source!(self, c => c.valid())
+    }
+
+    fn seek_to_first(&mut self) -> Result<()> {
+        on_source!(self, c => Cursor::seek_to_first(c))
+    }
+
+    fn seek_to_last(&mut self) -> Result<()> {
+        on_source!(self, c => Cursor::seek_to_last(c))
+    }
+
+    fn seek(&mut self, key: &[u8]) -> Result<()> {
+        on_source!(self, c => Cursor::seek(c, key))
+    }
+
+    fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        on_source!(self, c => Cursor::seek_for_prev(c, key))
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<()> {
+        on_source!(self, c => Cursor::next(c))
+    }
+
+    #[inline]
+    fn prev(&mut self) -> Result<()> {
+        on_source!(self, c => Cursor::prev(c))
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        on_source!(self, c => c.key())
+    }
+
+    #[inline]
+    fn head(&self) -> u64 {
+        on_source!(self, c => c.head())
+    }
+
+    #[inline]
+    fn seqno(&self) -> SeqNo {
+        on_source!(self, c => c.seqno())
+    }
+
+    #[inline]
+    fn kind(&self) -> Kind {
+        on_source!(self, c => c.kind())
+    }
+
+    #[inline]
+    fn value(&self) -> &[u8] {
+        on_source!(self, c => c.value())
+    }
+
+    #[inline]
+    fn value_slice(&self) -> Slice {
+        on_source!(self, c => c.value_slice())
+    }
+}
