@@ -83,8 +83,8 @@ fn caught(
     mut plans: impl Iterator<Item = FaultPlan>,
 ) -> Result<(), String> {
     let is_caught = plans.any(|plan| {
-        let options =
-            EnumerateOptions { seed, plan, points: Points::Sample(60), ..EnumerateOptions::default() };
+        // Every point: one that is not sampled may be the only one to show the fault.
+        let options = EnumerateOptions { seed, plan, points: Points::All, ..EnumerateOptions::default() };
         explore(set, 60, &options).failure.is_some()
     });
     if !is_caught {
