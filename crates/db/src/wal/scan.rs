@@ -139,6 +139,7 @@ impl Scan {
     pub(crate) fn skip_to_next_frame(&mut self) -> Result<bool> {
         loop {
             self.offset = self.offset.saturating_add(8);
+            self.pass_zeros()?;
             if self.offset >= self.end {
                 self.offset = self.end;
                 return Ok(false);
@@ -147,6 +148,22 @@ impl Scan {
             if matches!(self.next()?, Scanned::Frame { .. }) {
                 self.offset = at;
                 return Ok(true);
+            }
+        }
+    }
+
+    /// Goes over zeros, at most to the first place where a header that has a byte behind them may begin: most of a
+    /// preallocated segment can be zeros.
+    fn pass_zeros(&mut self) -> Result<()> {
+        loop {
+            self.bytes(FRAME_HEADER_BYTES)?;
+            let from = usize::try_from(self.offset - self.window_offset).unwrap_or(usize::MAX);
+            let held = self.window.get(from..).unwrap_or_default();
+            let zeros = zeros_in_front(held);
+            let passed = zeros.saturating_sub(FRAME_HEADER_BYTES - 1).next_multiple_of(8);
+            self.offset += passed as u64;
+            if passed == 0 || zeros < held.len() {
+                return Ok(());
             }
         }
     }
@@ -183,6 +200,17 @@ impl Scan {
     }
 }
 
+/// How many zeros `bytes` begin with.
+fn zeros_in_front(bytes: &[u8]) -> usize {
+    const ZEROS: [u8; 1024] = [0; 1024];
+    let (chunks, _) = bytes.as_chunks::<1024>();
+    let whole = chunks.iter().take_while(|chunk| **chunk == ZEROS).count() * ZEROS.len();
+    whole + bytes.iter().skip(whole).take_while(|byte| **byte == 0).count()
+}
+
 fn open(fs: &SharedFs, path: &Path) -> Result<Arc<dyn FsFile>> {
     fs.open(path, &OpenOptions::read_write()).map_err(|error| Error::io("open", path, error))
 }
+
+#[cfg(test)]
+mod tests;
