@@ -232,6 +232,15 @@ impl DataBlock {
         self.payload.slice(range.end - value_len..range.end)
     }
 
+    /// Like [`DataBlock::value_slice`], where the block is not needed any more: what keeps it alive is handed on.
+    #[inline]
+    #[must_use]
+    pub fn into_value(self, index: usize) -> Slice {
+        let range = self.layout.entry_range(&self.payload, index);
+        let value_len = self.entry(index).value.len();
+        self.payload.into_part(range.end - value_len..range.end).unwrap_or_default()
+    }
+
     /// Checks what [`DataBlock::decode`] does not: that entries are sorted by user key and seqno. O(count) comparisons.
     ///
     /// # Errors

@@ -143,6 +143,29 @@ impl Slice {
         self.part(start, end)
     }
 
+    /// Like [`Slice::get`], but gives up the whole for the part: the owner's count of references is not touched.
+    #[inline]
+    #[must_use]
+    pub fn into_part(self, range: impl RangeBounds<usize>) -> Option<Self> {
+        let (from, to) = self.resolve(range);
+        let bytes = self.as_bytes().get(from..to)?;
+        if let Some(inline) = Self::inline(bytes) {
+            return Some(inline);
+        }
+        let (first, len) = (NonNull::from(bytes).cast(), bytes.len());
+        Some(Self(match self.0 {
+            // More than INLINE_MAX bytes cannot be a part of an inline slice.
+            Repr::Inline { .. } => return None,
+            Repr::Copied { owner, start, .. } => Repr::Copied {
+                owner,
+                start: start.checked_add(u32::try_from(from).ok()?)?,
+                len: u32::try_from(len).ok()?,
+            },
+            // INV-MEM-1: the part lies within the whole.
+            Repr::Owned(owned) => Repr::Owned(Owned { start: first, len, owner: owned.owner }),
+        }))
+    }
+
     fn resolve(&self, range: impl RangeBounds<usize>) -> (usize, usize) {
         let start = match range.start_bound() {
             Bound::Included(&at) => at,

@@ -40,6 +40,10 @@ fn newest(view: &View, order: &KeyOrder, key: &[u8], bound: SeqNo) -> Result<Opt
     let hash = key_hash(key);
     let mut best: Option<Found> = None;
     for (i, generation) in view.generations().enumerate() {
+        // The active memtable of a settled tree is empty: its hash index is not worth a look.
+        if generation.memtable.is_empty() {
+            continue;
+        }
         if let Some(version) = generation.memtable.get(key, hash, bound) {
             if is_newer(&best, version.seqno) {
                 best = Some(copy(version.seqno, version.kind, version.value));

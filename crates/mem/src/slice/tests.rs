@@ -56,6 +56,25 @@ fn parts_share_the_owner_and_outlive_the_whole() {
     }
 }
 
+/// INV-MEM-1: also where the whole is given up for the part.
+#[test]
+fn a_whole_can_become_its_part() {
+    for whole in [Slice::new(&bytes(1_000)), Slice::from(bytes(1_000))] {
+        let address = whole.as_bytes().as_ptr();
+        let kept = whole.clone();
+        let deeper = whole.into_part(100..300).unwrap().into_part(50..=149).unwrap();
+        assert_eq!(
+            (deeper.as_bytes(), deeper.as_bytes().as_ptr()),
+            (&bytes(1_000)[150..250], address.wrapping_add(150))
+        );
+        drop(kept);
+        assert_eq!(deeper.as_bytes(), &bytes(1_000)[150..250]);
+        assert_eq!(deeper.clone().into_part(10..12).unwrap().heap_bytes(), 0);
+        assert!(deeper.into_part(90..101).is_none());
+    }
+    assert_eq!(Slice::new(b"inline").into_part(2..4).unwrap(), b"li");
+}
+
 #[test]
 fn a_range_out_of_bounds_is_none_and_never_memory_of_others() {
     for len in [0, 5, INLINE_MAX, 64] {

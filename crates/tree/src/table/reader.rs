@@ -186,8 +186,8 @@ impl Table {
         loop {
             let block = self.block(at)?;
             if let Some(i) = block.find(key, bound, order) {
-                let value = block.value_slice(i);
-                return Ok(Some(Found { seqno: block.seqno(i), kind: block.kind(i), value }));
+                let (seqno, kind) = (block.seqno(i), block.kind(i));
+                return Ok(Some(Found { seqno, kind, value: block.into_value(i) }));
             }
             // Versions of one key may fill more than one block.
             at += 1;
