@@ -37,13 +37,11 @@ pub(crate) fn open(config: Config) -> Result<Core> {
     let path = config.path.clone();
     let missing = missing_folders(&config)?;
     config.fs.create_dir_all(&path).map_err(|e| Error::io("create", &path, e))?;
-    let entries = config.fs.read_dir(&path).map_err(|e| Error::io("list", &path, e))?;
-    let kinds: Vec<FileName> = entries.iter().filter_map(|entry| FileName::parse_os(&entry.name)).collect();
-    let has_current = kinds.contains(&FileName::Finished(FileKind::Current));
-    if !has_current {
-        check_empty(&config, &entries, &kinds)?;
-    }
+    // A look before the lock file is made, so that a folder of somebody else is not touched; what counts is the look
+    // under the lock.
+    look(&config)?;
     let lock = take_lock(&config)?;
+    let (entries, has_current) = look(&config)?;
     if !has_current {
         sync_folders(&config, &missing)?;
     }
@@ -55,14 +53,35 @@ pub(crate) fn open(config: Config) -> Result<Core> {
     if let Some(stored) = recovered.state.comparator.as_deref().filter(|stored| *stored != order_name) {
         return Err(Error::WrongComparator { stored: stored.to_owned(), given: order_name.to_owned() });
     }
-    let core = build(config, &recovered.state, lock)?;
+    let core = build(config, &recovered.state, next_free_table(&entries), lock)?;
     begin_manifest(&core, &recovered)?;
-    remove_orphans(&core, &entries);
+    remove_orphans(&core, &entries, recovered.is_damaged);
     core.refresh_debt();
     let seqno_end = recovered.state.last_seqno.map_or(0, |last| last + 1);
     core.config.seqno.fetch_max(seqno_end);
     core.config.visible.fetch_max(seqno_end);
     Ok(core)
+}
+
+/// What the folder holds, and whether that is a tree; refuses a folder that is neither that nor free.
+fn look(config: &Config) -> Result<(Vec<DirEntry>, bool)> {
+    let path = &config.path;
+    let entries = config.fs.read_dir(path).map_err(|e| Error::io("list", path, e))?;
+    let kinds: Vec<FileName> = entries.iter().filter_map(|entry| FileName::parse_os(&entry.name)).collect();
+    let has_current = kinds.contains(&FileName::Finished(FileKind::Current));
+    if !has_current {
+        check_empty(config, &entries, &kinds)?;
+    }
+    Ok((entries, has_current))
+}
+
+/// Above the number of every table file that is there.
+fn next_free_table(entries: &[DirEntry]) -> u64 {
+    let numbers = entries.iter().filter_map(|entry| match FileName::parse_os(&entry.name) {
+        Some(FileName::Finished(FileKind::Table(id))) => Some(id.0.saturating_add(1)),
+        _ => None,
+    });
+    numbers.max().unwrap_or(1)
 }
 
 /// A folder without a `CURRENT` may hold what a crash left of a creation, and files that every system strews about.
@@ -119,7 +138,12 @@ fn take_lock(config: &Config) -> Result<Option<Box<dyn FileLock>>> {
 }
 
 /// Puts the tree together from what the manifest says.
-fn build(config: Config, state: &VersionEdit, lock: Option<Box<dyn FileLock>>) -> Result<Core> {
+fn build(
+    config: Config,
+    state: &VersionEdit,
+    next_free_table: u64,
+    lock: Option<Box<dyn FileLock>>,
+) -> Result<Core> {
     let cache = config.cache_or_default();
     let descriptors = config.descriptors_or_default();
     let metrics = Arc::new(Metrics::default());
@@ -150,7 +174,8 @@ fn build(config: Config, state: &VersionEdit, lock: Option<Box<dyn FileLock>>) -
         version: Arc::new(version),
         watermark,
     };
-    let next_table = state.next_table.map_or(1, |id| id.0);
+    // Above every file that is there: one that no edit names may be kept.
+    let next_table = state.next_table.map_or(1, |id| id.0).max(next_free_table);
     let next_run = state.next_run.map_or(FIRST_RUN, |id| id.0).max(FIRST_RUN);
     Ok(Core {
         manifest: Mutex::new(ManifestLog::new(
@@ -182,15 +207,16 @@ fn begin_manifest(core: &Core, recovered: &Recovered) -> Result<()> {
     core.manifest().begin(recovered.id.next(), &edit)
 }
 
-/// Deletes what is ours and of no use. What cannot be deleted is left for the next open.
-fn remove_orphans(core: &Core, entries: &[DirEntry]) {
+/// Deletes what is ours and of no use; tables stay where damage hid which of them count. What cannot be deleted is left
+/// for the next open.
+fn remove_orphans(core: &Core, entries: &[DirEntry], keep_tables: bool) {
     let named: HashSet<TableId> =
         core.state.view().version.placed().map(|placed| placed.table.id()).collect();
     let current = core.manifest().id();
     for entry in entries {
         let orphan = match FileName::parse_os(&entry.name) {
             Some(FileName::Temporary(_)) => true,
-            Some(FileName::Finished(FileKind::Table(id))) => !named.contains(&id),
+            Some(FileName::Finished(FileKind::Table(id))) => !named.contains(&id) && !keep_tables,
             Some(FileName::Finished(FileKind::Manifest(id))) => id != current,
             _ => false,
         };

@@ -39,6 +39,8 @@ pub(crate) struct Recovered {
     pub(crate) state: VersionEdit,
     /// The manifest that said so.
     pub(crate) id: ManifestId,
+    /// Edits were left out because of damage before them.
+    pub(crate) is_damaged: bool,
 }
 
 /// The manifest that is written to.
@@ -77,10 +79,11 @@ pub(crate) fn recover(fs: &SharedFs, folder: &Path, strict: bool) -> Result<Reco
         let edit = VersionEdit::decode(frame.payload).map_err(|e| corrupt(e.shifted(frame.offset)))?;
         replay.apply(edit).map_err(|e| corrupt(e.shifted(frame.offset)))?;
     }
+    let mut is_damaged = false;
     if let FrameAt::Bad(error) = frames.end() {
         let here = position(id, frames.offset());
-        let synced = log.claims_synced(frames.offset(), here).map_err(corrupt)?.is_some();
-        if synced && strict {
+        is_damaged = log.claims_synced(frames.offset(), here).map_err(corrupt)?.is_some();
+        if is_damaged && strict {
             return Err(corrupt(error));
         }
     }
@@ -88,7 +91,7 @@ pub(crate) fn recover(fs: &SharedFs, folder: &Path, strict: bool) -> Result<Reco
         // The first edit was synced before CURRENT named the file.
         return Err(corrupt(frames.invalid("a manifest begins with an edit")));
     }
-    Ok(Recovered { state: replay.finish(), id })
+    Ok(Recovered { state: replay.finish(), id, is_damaged })
 }
 
 fn position(id: ManifestId, offset: u64) -> LogPosition {

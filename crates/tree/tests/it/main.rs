@@ -13,5 +13,6 @@ mod concurrency;
 mod faults;
 mod model;
 mod oracle;
+mod settings;
 mod snapshots;
 mod tables;

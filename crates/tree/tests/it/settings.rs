@@ -1,0 +1,128 @@
+//! Each setting shows in what the tree does.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use esker_env::fs::{Fs, OpenOptions};
+use esker_env::memory::MemFs;
+use esker_tree::{
+    Codec, Config, DescriptorTable, ErrorKind, LevelPolicy, ManifestRecoveryMode, SeqNo,
+    SequenceNumberCounter, TableInfo, Tree,
+};
+
+fn config(fs: &Arc<MemFs>) -> Config {
+    Config::new("tree", SequenceNumberCounter::default(), SequenceNumberCounter::default())
+        .with_shared_fs(Arc::clone(fs) as esker_env::fs::SharedFs)
+}
+
+/// One table of each part of 2,000 compressible records.
+fn fill(tree: &Tree, parts: u64) {
+    for part in 0..parts {
+        for i in 0..2000 {
+            tree.insert(format!("key{i:05}"), vec![b'v'; 64], part * 2000 + i).unwrap();
+        }
+        tree.flush_active_memtable(0).unwrap();
+    }
+}
+
+fn table_of(change: impl FnOnce(Config) -> Config, compact: bool) -> TableInfo {
+    let fs = Arc::new(MemFs::new());
+    let tree = change(config(&fs)).open().unwrap();
+    fill(&tree, 1);
+    if compact {
+        assert!(tree.major_compact(64 << 20, 0).unwrap());
+    }
+    tree.tables().remove(0)
+}
+
+#[test]
+fn block_size_codec_and_filter_bits_show_in_the_tables() {
+    let usual = table_of(|config| config, false);
+    let small = table_of(|config| config.data_block_size_policy(LevelPolicy::all(512)), false);
+    assert!(small.data_blocks > 10 * usual.data_blocks, "{} and {}", small.data_blocks, usual.data_blocks);
+    let bare = table_of(|config| config.filter_policy(LevelPolicy::all(0)), false);
+    let rich = table_of(|config| config.filter_policy(LevelPolicy::all(20)), false);
+    assert_eq!(bare.filter_bytes, 0);
+    assert!(rich.filter_bytes > usual.filter_bytes * 3 / 2);
+    if Codec::Lz4.is_available() {
+        let below = |config: Config| {
+            config.data_block_compression_policy(LevelPolicy::new([Codec::None, Codec::Lz4]))
+        };
+        assert_eq!(table_of(below, false).size_bytes, usual.size_bytes, "level 0 is not compressed");
+        assert!(table_of(below, true).size_bytes < usual.size_bytes / 2, "the last level is");
+    }
+}
+
+#[test]
+fn the_last_level_has_no_filter_where_hits_are_expected() {
+    assert!(table_of(|config| config, true).filter_bytes > 0);
+    let hits = |config: Config| config.expect_point_read_hits(true);
+    assert_eq!(table_of(hits, true).filter_bytes, 0);
+    assert!(table_of(hits, false).filter_bytes > 0, "level 0 keeps its own");
+}
+
+#[test]
+fn a_memtable_is_as_large_as_asked() {
+    let sealed_after = |bytes: usize| {
+        let tree = config(&Arc::new(MemFs::new())).memtable_capacity_bytes(bytes).open().unwrap();
+        (0..).find(|i| {
+            tree.insert(i.to_string(), vec![0; 100], *i).unwrap();
+            tree.memtable_stats().sealed > 0
+        })
+    };
+    let (small, large) = (sealed_after(32 << 10).unwrap(), sealed_after(256 << 10).unwrap());
+    assert!(large > 4 * small, "{small} and {large} entries");
+}
+
+#[test]
+fn no_more_files_are_open_than_the_descriptor_table_holds() {
+    let descriptors = Arc::new(DescriptorTable::with_capacity(2));
+    let tree =
+        config(&Arc::new(MemFs::new())).use_descriptor_table(Some(Arc::clone(&descriptors))).open().unwrap();
+    fill(&tree, 6);
+    assert_eq!(tree.len(SeqNo::MAX).unwrap(), 2000);
+    assert_eq!(
+        (tree.tables().len(), format!("{descriptors:?}")),
+        (6, "DescriptorTable { open: 2, .. }".to_owned())
+    );
+}
+
+#[test]
+fn the_lock_can_be_left_to_the_caller() {
+    let fs = Arc::new(MemFs::new());
+    let held = config(&fs).open().unwrap();
+    assert_eq!(config(&fs).open().unwrap_err().kind(), ErrorKind::Locked);
+    let unlocked = config(&fs).with_directory_lock(false).open().unwrap();
+    drop((held, unlocked));
+}
+
+/// Damage amid the manifest: refused as a rule; on request the edits before it count, and no table is thrown away.
+#[test]
+fn a_damaged_manifest_is_refused_or_used_up_to_the_damage() {
+    let fs = Arc::new(MemFs::new());
+    let tree = config(&fs).open().unwrap();
+    let manifest = || {
+        let names = fs.read_dir(Path::new("tree")).unwrap().into_iter().map(|entry| entry.name);
+        Path::new("tree")
+            .join(names.map(|n| n.into_string().unwrap()).find(|n| n.ends_with(".manifest")).unwrap())
+    };
+    fill(&tree, 1);
+    let damaged_at = fs.metadata(&manifest()).unwrap().len;
+    fill(&tree, 3);
+    drop(tree);
+    let file = fs.open(&manifest(), &OpenOptions::read_write()).unwrap();
+    file.write_all_at(&[0xff], damaged_at + 20).unwrap();
+    assert_eq!(config(&fs).open().unwrap_err().kind(), ErrorKind::Corruption);
+    let tree = config(&fs).manifest_recovery_mode(ManifestRecoveryMode::PointInTime).open().unwrap();
+    assert_eq!(tree.tables().len(), 1);
+    let files = || {
+        let names = fs.read_dir(Path::new("tree")).unwrap().into_iter().map(|entry| entry.name);
+        names.filter(|name| name.to_str().unwrap().ends_with(".table")).count()
+    };
+    assert_eq!(files(), 4, "tables that later edits named are kept");
+    for i in 0..10 {
+        tree.insert(i.to_string(), "new", 10_000 + i).unwrap();
+    }
+    tree.flush_active_memtable(0).unwrap();
+    assert_eq!((tree.tables().len(), files()), (2, 5), "and not written over");
+}
