@@ -15,8 +15,10 @@
 //! | 48 | 8 | next seqno | the first one that is not in the predecessor |
 //! | 56 | 8 | checksum | xxh3-64 of the 56 bytes before it |
 //!
-//! **Predecessor.** Written and synced before the first frame, so that recovery never appends to an old segment and still
-//! knows where it ends: before the end every bad frame is corruption, after it everything is ignored.
+//! **Predecessor.** Where the log that this file continues ends: everything there after the end is ignored. Before the end, a
+//! bad frame is corruption if it lies before a position that a frame claims as synced. A segment that recovery begins, or
+//! that follows a failed write, claims all of its predecessor in its first frame, synced before any write goes in; one
+//! of an ordinary rotation is not synced by itself, so a power loss may still tear the end of its predecessor.
 //! **Damage.** Any changed bit is an error; a file of zeros (preallocated, its header not yet written) is
 //! [`Problem::BadMagic`] with 0. **Versions.** 1: as above.
 //!
