@@ -1,4 +1,5 @@
-//! The file system as the engine sees it: [`Fs`] for names, [`FsFile`] for bytes.
+//! The file system as the engine sees it: [`Fs`] for names, [`FsFile`] for bytes, [`MappedLog`] for a log's bytes in
+//! memory.
 //!
 //! Three rules shape these traits:
 //!
@@ -16,6 +17,7 @@
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -125,7 +127,7 @@ pub struct Capabilities {
     pub reflink: bool,
     /// [`Fs::hard_link`] works.
     pub hard_link: bool,
-    /// A log segment may be written through a memory map.
+    /// [`FsFile::map_log`] works.
     pub mapped_log: bool,
 }
 
@@ -326,4 +328,64 @@ pub trait FsFile: Send + Sync + Debug {
     /// # Errors
     /// What the system reports; a system without such hints ignores them.
     fn advise(&self, access: Access) -> io::Result<()>;
+
+    /// Maps the first `len` bytes for writing. They must have been preallocated, and as long as the map lives the
+    /// file is neither cut nor punched nor reflinked: what the file system could then no longer take would end the
+    /// process with a signal (INV-ENV-7).
+    ///
+    /// # Errors
+    /// `Unsupported` where the file system is not known to keep what [`FsFile::preallocate`] promises;
+    /// `InvalidInput` for a length that is no multiple of 8, beyond the file's, or that is not allocated;
+    /// `PermissionDenied` unless the file is open for reading and writing.
+    fn map_log(&self, _len: u64) -> io::Result<Arc<dyn MappedLog>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// The bytes of a log file, mapped: writing is copying, and the operating system has what was copied.
+///
+/// What is written here is seen by every read of the file, and the other way round. Any method may be called from
+/// several threads at once; overlapping concurrent writes leave either's bytes, word by word. It outlives the file
+/// that it came from.
+pub trait MappedLog: Send + Sync + Debug {
+    /// Makes the pages of a range present and writable ahead of their use, so that a write into them takes no page
+    /// fault. No byte changes. Takes about 0.25 ms a MiB.
+    ///
+    /// # Errors
+    /// `InvalidInput` outside of the map, `Unsupported` on a system that cannot; writing works without.
+    fn populate(&self, range: Range<u64>) -> io::Result<()>;
+
+    /// Copies `bytes` to `offset`; both are whole words of 8 bytes. What a power loss finds of an unsynced write is
+    /// any of its words.
+    ///
+    /// # Errors
+    /// `InvalidInput` for part of a word or outside of the map, and nothing is written then. No device can make it
+    /// fail.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Makes the bytes of a range durable, whether they were written here or through the file. Nothing is promised
+    /// for the rest of the file, nor for its length and name.
+    ///
+    /// # Errors
+    /// `InvalidInput` outside of the map; otherwise as [`FsFile::sync_data`] (INV-ENV-5).
+    fn sync(&self, range: Range<u64>) -> io::Result<()>;
+}
+
+/// Refuses a range outside of a map of `len` bytes.
+pub(crate) fn check_mapped_range(range: &Range<u64>, len: u64) -> io::Result<()> {
+    if range.start <= range.end && range.end <= len {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+}
+
+/// The range that writing `bytes` bytes at `offset` covers, if it is whole words within a map of `len` bytes.
+#[inline]
+pub(crate) fn mapped_words(bytes: usize, offset: u64, len: u64) -> io::Result<Range<u64>> {
+    let end = offset.checked_add(bytes as u64).filter(|end| *end <= len);
+    match end {
+        Some(end) if offset.is_multiple_of(8) && end.is_multiple_of(8) => Ok(offset..end),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
 }

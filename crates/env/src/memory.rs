@@ -169,13 +169,7 @@ impl Fs for MemFs {
     }
 
     fn capabilities(&self, _path: &Path) -> Capabilities {
-        Capabilities {
-            preallocate: true,
-            punch_hole: true,
-            reflink: true,
-            hard_link: true,
-            mapped_log: false,
-        }
+        Capabilities { preallocate: true, punch_hole: true, reflink: true, hard_link: true, mapped_log: true }
     }
 }
 

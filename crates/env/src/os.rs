@@ -4,10 +4,13 @@
 //! hints) through `rustix` on Unix, in `os/platform.rs`. Elsewhere a portable fallback does what it honestly can
 //! and answers `Unsupported` for the rest.
 //!
-//! Not here: the trait contracts ([`crate::fs`]), open files (`os/file.rs`), the lock (`os/lock.rs`).
+//! Not here: the trait contracts ([`crate::fs`]), open files (`os/file.rs`), the lock (`os/lock.rs`),
+//! the mapped log (`os/mapped_log.rs`).
 
 mod file;
 mod lock;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod mapped_log;
 mod platform;
 
 use std::fs;

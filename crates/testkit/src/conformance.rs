@@ -1,7 +1,7 @@
 //! One suite of behaviour that every [`Fs`] must show, so that a test on one says something about the others.
 //!
 //! [`CASES`] lists the cases; each gets a file system and an empty directory of its own, and panics when the file
-//! system misbehaves. An optional ability (`reflink`, `punch_hole`) may answer `Unsupported`, and must then leave
+//! system misbehaves. An optional ability (`reflink`, `punch_hole`, `map_log`) may answer `Unsupported`, and must then leave
 //! no trace.
 //!
 //! Not here: durability, which only a crash can show ([`crate::fault_fs`]), and running full, which needs a small
@@ -31,6 +31,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("lengths", lengths),
     ("preallocation", preallocation),
     ("holes", holes),
+    ("mapped_logs", mapped_logs),
     ("directories", directories),
     ("renames", renames),
     ("rename_refusals", rename_refusals),
@@ -194,6 +195,54 @@ fn holes(fs: &dyn Fs, dir: &Path) {
             assert!(read_all(&*file).iter().all(|&byte| byte == 7));
         }
     }
+}
+
+fn mapped_logs(fs: &dyn Fs, dir: &Path) {
+    let path = dir.join("log");
+    let file = put(fs, &path, b"head");
+    file.preallocate(0, 1 << 16).unwrap();
+    let map = match file.map_log(1 << 16) {
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            assert!(!fs.capabilities(dir).mapped_log);
+            return;
+        }
+        Ok(map) => map,
+    };
+    assert!(fs.capabilities(dir).mapped_log);
+    for len in [12, (1 << 16) + 8, u64::MAX - 7] {
+        assert_eq!(kind(file.map_log(len)), ErrorKind::InvalidInput, "{len}");
+    }
+    let reader = fs.open(&path, &OpenOptions::read_only()).unwrap();
+    assert!(reader.map_log(1 << 16).is_err(), "a file that cannot be written");
+
+    // The map and the file are the same bytes, and pages made ready keep theirs.
+    map.write_at(&[1; 4096], 4088).unwrap();
+    file.write_all_at(&[2; 100], 5000).unwrap();
+    match map.populate(4096..1 << 16) {
+        Ok(()) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}"),
+    }
+    map.write_at(&[3; 16], 65_520).unwrap();
+    map.write_at(&[], 8).unwrap();
+    map.sync(0..1 << 16).unwrap();
+    map.sync(4088..8184).unwrap();
+    let mut expected = vec![0; 1 << 16];
+    expected[..4].copy_from_slice(b"head");
+    expected[4088..8184].fill(1);
+    expected[5000..5100].fill(2);
+    expected[65_520..].fill(3);
+    assert_eq!(read_all(&*reader), expected);
+
+    for (len, offset) in [(8, 4), (12, 8), (16, 65_528), (8, 1 << 16), (8, u64::MAX - 7)] {
+        assert_eq!(kind(map.write_at(&[9; 16][..len], offset)), ErrorKind::InvalidInput, "{len} at {offset}");
+    }
+    assert_eq!(kind(map.populate(0..(1 << 16) + 1)), ErrorKind::InvalidInput);
+    assert_eq!(kind(map.sync(0..(1 << 16) + 1)), ErrorKind::InvalidInput);
+    drop(file);
+    map.write_at(&[4; 8], 0).unwrap();
+    expected[..8].fill(4);
+    assert_eq!(read_all(&*reader), expected, "a map outlives the file that it came from");
 }
 
 fn directories(fs: &dyn Fs, dir: &Path) {

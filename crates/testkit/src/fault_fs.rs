@@ -83,8 +83,15 @@ impl FaultFs {
     /// The disk after a power loss right now. This machine is left as it is.
     #[must_use]
     pub fn crash(&self, policy: CrashPolicy) -> Self {
-        let disk = survivors(&machine::lock(&self.machine).disk, policy);
-        Self::with_disk(disk, FaultPlan::default())
+        let machine = machine::lock(&self.machine);
+        let survivor = Self::with_disk(survivors(&machine.disk, policy), FaultPlan::default());
+        survivor.set_maps_logs(machine.maps_logs);
+        survivor
+    }
+
+    /// Whether logs can be mapped here, and on every disk that a crash leaves. They can unless told otherwise.
+    pub fn set_maps_logs(&self, yes: bool) {
+        machine::lock(&self.machine).maps_logs = yes;
     }
 
     /// Takes the machine down: every call fails from now on.
@@ -327,7 +334,7 @@ impl Fs for FaultFs {
             punch_hole: true,
             reflink: true,
             hard_link: true,
-            mapped_log: false,
+            mapped_log: machine::lock(&self.machine).maps_logs,
         }
     }
 }

@@ -4,10 +4,11 @@
 //! name and handle are gone.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::fs::{Access, FileLock, FsFile, OpenOptions, Space};
+use crate::fs::{Access, FileLock, FsFile, MappedLog, OpenOptions, Space, check_mapped_range, mapped_words};
 
 /// How many bytes all files together may hold.
 #[derive(Debug)]
@@ -191,6 +192,39 @@ impl FsFile for MemHandle {
 
     fn advise(&self, _access: Access) -> io::Result<()> {
         Ok(())
+    }
+
+    fn map_log(&self, len: u64) -> io::Result<Arc<dyn MappedLog>> {
+        if !self.readable {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        self.check_writable()?;
+        if !len.is_multiple_of(8) || len > self.file.len() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok(Arc::new(MemMap { file: Arc::clone(&self.file), len }))
+    }
+}
+
+/// The mapped beginning of a file: memory anyway.
+#[derive(Debug)]
+struct MemMap {
+    file: Arc<MemFile>,
+    len: u64,
+}
+
+impl MappedLog for MemMap {
+    fn populate(&self, range: Range<u64>) -> io::Result<()> {
+        check_mapped_range(&range, self.len)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        mapped_words(bytes.len(), offset, self.len)?;
+        self.file.write(bytes, offset)
+    }
+
+    fn sync(&self, range: Range<u64>) -> io::Result<()> {
+        check_mapped_range(&range, self.len)
     }
 }
 

@@ -7,8 +7,9 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
-use crate::fs::{Access, FsFile};
+use crate::fs::{Access, FsFile, MappedLog};
 use crate::os::platform;
 
 /// One chunk of the zero-writing fallback of [`OsFile::preallocate`].
@@ -112,6 +113,10 @@ impl FsFile for OsFile {
 
     fn advise(&self, access: Access) -> io::Result<()> {
         platform::advise(&self.file, access)
+    }
+
+    fn map_log(&self, len: u64) -> io::Result<Arc<dyn MappedLog>> {
+        platform::map_log(&self.file, len)
     }
 }
 

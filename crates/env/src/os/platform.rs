@@ -5,9 +5,9 @@
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use linux::{advise, capabilities, preallocate, punch_hole, reflink, space, sync_dir};
+pub(super) use linux::{advise, capabilities, map_log, preallocate, punch_hole, reflink, space, sync_dir};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod portable;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use portable::{advise, capabilities, preallocate, punch_hole, reflink, space, sync_dir};
+pub(super) use portable::{advise, capabilities, map_log, preallocate, punch_hole, reflink, space, sync_dir};

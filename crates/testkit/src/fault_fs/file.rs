@@ -6,14 +6,18 @@
 //!
 //! A crash keeps or loses **sectors** (512 bytes, aligned in the file): each comes out as it was after some
 //! change since the last sync, because a device writes a sector whole or not at all and the page cache always
-//! hands it the newest. The length comes out as it was after some change, too; what lies between is zeros.
+//! hands it the newest. The length comes out as it was after some change, too; what lies between is zeros. What was copied
+//! into a mapped log is torn into **words** (8 bytes) instead: no lock of the page cache holds such a copy together.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::fault_fs::crash::CrashPolicy;
 
 /// What a device writes whole or not at all.
 pub(super) const SECTOR_BYTES: usize = 512;
+/// What a processor stores whole or not at all.
+const WORD_BYTES: usize = 8;
 
 #[derive(Clone, Debug)]
 enum Effect {
@@ -31,8 +35,17 @@ enum Fate {
 #[derive(Clone, Debug)]
 struct Change {
     effect: Effect,
+    /// What a crash keeps or loses of it at once.
+    unit_bytes: usize,
     len_after: usize,
     fate: Fate,
+}
+
+/// A sector or a word of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Unit {
+    bytes: usize,
+    number: usize,
 }
 
 /// A file on a disk that may lose power.
@@ -67,14 +80,22 @@ impl FileState {
         if bytes.is_empty() {
             return;
         }
-        self.change(Effect::Bytes { offset, bytes: bytes.to_vec() }, self.len().max(offset + bytes.len()));
+        let len_after = self.len().max(offset + bytes.len());
+        self.change(Effect::Bytes { offset, bytes: bytes.to_vec() }, SECTOR_BYTES, len_after);
+    }
+
+    /// As [`FileState::write`], through a map of the range.
+    pub(super) fn copy(&mut self, bytes: &[u8], offset: usize) {
+        if !bytes.is_empty() {
+            self.change(Effect::Bytes { offset, bytes: bytes.to_vec() }, WORD_BYTES, self.len());
+        }
     }
 
     /// Zeros a range that ends within the file.
     pub(super) fn zero(&mut self, offset: usize, len: usize) {
         let len = len.min(self.len().saturating_sub(offset));
         if len > 0 {
-            self.change(Effect::Zeros { offset, len }, self.len());
+            self.change(Effect::Zeros { offset, len }, SECTOR_BYTES, self.len());
         }
     }
 
@@ -82,35 +103,41 @@ impl FileState {
     pub(super) fn set_len(&mut self, len: usize) {
         if len != self.len() {
             let cut = self.len().saturating_sub(len);
-            self.change(Effect::Zeros { offset: len, len: cut }, len);
+            self.change(Effect::Zeros { offset: len, len: cut }, SECTOR_BYTES, len);
         }
     }
 
-    fn change(&mut self, effect: Effect, len_after: usize) {
-        let change = Change { effect, len_after, fate: Fate::Pending };
+    fn change(&mut self, effect: Effect, unit_bytes: usize, len_after: usize) {
+        let change = Change { effect, unit_bytes, len_after, fate: Fate::Pending };
         change.apply(&mut self.live);
         self.changes.push(change);
     }
 
     /// Makes every pending change durable.
     pub(super) fn sync(&mut self) {
+        self.decide(Fate::Durable, 0..usize::MAX);
+    }
+
+    /// Makes the pending changes durable that lie within a range: no more is promised.
+    pub(super) fn sync_range(&mut self, range: Range<usize>) {
+        self.decide(Fate::Durable, range);
+    }
+
+    /// A sync failed: whatever was pending is undetermined from now on.
+    pub(super) fn doom(&mut self) {
+        self.decide(Fate::Doomed, 0..usize::MAX);
+    }
+
+    fn decide(&mut self, fate: Fate, within: Range<usize>) {
         for change in &mut self.changes {
-            if change.fate == Fate::Pending {
-                change.fate = Fate::Durable;
+            let (start, end) = change.range();
+            if change.fate == Fate::Pending && within.start <= start && end <= within.end {
+                change.fate = fate;
             }
         }
         let settled = self.changes.iter().take_while(|change| change.fate == Fate::Durable).count();
         for change in self.changes.drain(..settled) {
             change.apply(&mut self.durable);
-        }
-    }
-
-    /// A sync failed: whatever was pending is undetermined from now on.
-    pub(super) fn doom(&mut self) {
-        for change in &mut self.changes {
-            if change.fate == Fate::Pending {
-                change.fate = Fate::Doomed;
-            }
         }
     }
 
@@ -132,25 +159,25 @@ impl FileState {
                     self.image(torn_len, |change, _| change < whole || (change == whole && random.bool()))
                 }
                 _ => {
-                    // In no order: each sector stops at a change of its own.
+                    // In no order: each sector, and each word that was copied, stops at a change of its own.
                     let len = random.usize(..=count);
                     let mut stops = BTreeMap::new();
-                    self.image(len, |change, sector| {
-                        change < *stops.entry(sector).or_insert_with(|| random.usize(..=count))
+                    self.image(len, |change, unit| {
+                        change < *stops.entry(unit).or_insert_with(|| random.usize(..=count))
                     })
                 }
             },
         }
     }
 
-    /// The durable bytes, and of each later change the sectors that `keeps(change, sector)`, with the length after
+    /// The durable bytes, and of each later change the units that `keeps(change, unit)`, with the length after
     /// the first `len_changes` changes.
-    fn image(&self, len_changes: usize, mut keeps: impl FnMut(usize, usize) -> bool) -> Vec<u8> {
+    fn image(&self, len_changes: usize, mut keeps: impl FnMut(usize, Unit) -> bool) -> Vec<u8> {
         let mut image = self.durable.clone();
         let last_durable = self.changes.iter().rposition(|change| change.fate == Fate::Durable);
         for (index, change) in self.changes.iter().enumerate() {
-            for (sector, start, end) in change.sectors() {
-                if change.fate == Fate::Durable || keeps(index, sector) {
+            for (unit, start, end) in change.units() {
+                if change.fate == Fate::Durable || keeps(index, unit) {
                     change.apply_range(start, end, &mut image);
                 }
             }
@@ -173,12 +200,13 @@ impl Change {
         }
     }
 
-    /// The sectors this change touches: number, and the touched part as start and end in the file.
-    fn sectors(&self) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+    /// The units this change touches, and the touched part of each as start and end in the file.
+    fn units(&self) -> impl Iterator<Item = (Unit, usize, usize)> + use<> {
         let (start, end) = self.range();
-        (start / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES)).map(move |sector| {
-            let first = sector * SECTOR_BYTES;
-            (sector, first.max(start), (first + SECTOR_BYTES).min(end))
+        let bytes = self.unit_bytes;
+        (start / bytes..end.div_ceil(bytes)).map(move |number| {
+            let first = number * bytes;
+            (Unit { bytes, number }, first.max(start), (first + bytes).min(end))
         })
     }
 

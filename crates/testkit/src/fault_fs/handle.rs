@@ -1,9 +1,11 @@
-//! An open file and a held lock on a [`FaultFs`](crate::fault_fs::FaultFs).
+//! An open file, a mapped log and a held lock on a [`FaultFs`](crate::fault_fs::FaultFs).
 
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use esker_env::fs::{Access, FileLock, FsFile, OpenOptions};
+use esker_env::fs::{Access, FileLock, FsFile, MappedLog, OpenOptions};
 
 use crate::fault_fs::disk::Inode;
 use crate::fault_fs::machine::{self, Machine, SharedMachine};
@@ -154,6 +156,79 @@ impl FsFile for FaultFile {
 
     fn advise(&self, _access: Access) -> io::Result<()> {
         machine::lock(&self.machine).check_up()
+    }
+
+    fn map_log(&self, len: u64) -> io::Result<Arc<dyn MappedLog>> {
+        if !self.readable || !self.writable {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let mut machine = machine::lock(&self.machine);
+        machine.check_up()?;
+        if !machine.maps_logs {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let file = machine.disk.file_mut(self.inode)?;
+        if !len.is_multiple_of(8) || len > file.len() as u64 {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        file.handles += 1;
+        let file = Self {
+            machine: Arc::clone(&self.machine),
+            inode: self.inode,
+            path: self.path.clone(),
+            readable: true,
+            writable: true,
+        };
+        Ok(Arc::new(FaultMap { file, len }))
+    }
+}
+
+/// The mapped beginning of a file. A copy into it is a call like any other, so that a crash may come at each.
+#[derive(Debug)]
+struct FaultMap {
+    file: FaultFile,
+    len: u64,
+}
+
+impl FaultMap {
+    fn range(&self, range: &Range<u64>) -> io::Result<Range<usize>> {
+        if range.start > range.end || range.end > self.len {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok(index(range.start)?..index(range.end)?)
+    }
+}
+
+impl MappedLog for FaultMap {
+    fn populate(&self, range: Range<u64>) -> io::Result<()> {
+        self.range(&range)?;
+        machine::lock(&self.file.machine).check_up()
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let len = bytes.len() as u64;
+        if !offset.is_multiple_of(8) || !len.is_multiple_of(8) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let range = self.range(&(offset..offset.checked_add(len).ok_or(io::ErrorKind::InvalidInput)?))?;
+        self.file.mutate(CallKind::Copy, Details::Range { offset, len }, |machine, _| {
+            machine.disk.file_mut(self.file.inode)?.copy(bytes, range.start);
+            Ok(())
+        })
+    }
+
+    fn sync(&self, range: Range<u64>) -> io::Result<()> {
+        let within = self.range(&range)?;
+        let details = Details::Range { offset: range.start, len: range.end - range.start };
+        self.file.mutate(CallKind::Sync, details, |machine, fault| {
+            let file = machine.disk.file_mut(self.file.inode)?;
+            match fault {
+                Fault::None | Fault::Write(_) => file.sync_range(within),
+                Fault::Error(_) => file.doom(),
+                Fault::Crash | Fault::Skip => {}
+            }
+            Ok(())
+        })
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Machine {
     pub(super) ordinal: u64,
     pub(super) counts: BTreeMap<CallKind, u64>,
     pub(super) down: bool,
+    /// Whether logs can be mapped.
+    pub(super) maps_logs: bool,
     pub(super) trace: Trace,
 }
 
@@ -36,7 +38,15 @@ pub(super) fn lock(machine: &SharedMachine) -> MutexGuard<'_, Machine> {
 
 impl Machine {
     pub(super) fn new(disk: Disk, plan: FaultPlan) -> Self {
-        Self { disk, plan, ordinal: 0, counts: BTreeMap::new(), down: false, trace: Trace::default() }
+        Self {
+            disk,
+            plan,
+            ordinal: 0,
+            counts: BTreeMap::new(),
+            down: false,
+            maps_logs: true,
+            trace: Trace::default(),
+        }
     }
 
     pub(super) fn check_up(&self) -> io::Result<()> {

@@ -286,3 +286,28 @@ fn damage_is_durable_and_uncounted() {
     assert_eq!(fs.mutating_calls(), before);
     assert_eq!(fs.crash(CrashPolicy::LoseUnsynced).contents(Path::new("a")).unwrap(), b"byt");
 }
+
+#[test]
+fn a_crash_may_come_at_every_copy_into_a_map_and_an_error_at_none() {
+    let fs = FaultFs::new();
+    let file = put(&fs, "log", &[0; 4096]).unwrap();
+    fs.settle();
+    let map = file.map_log(4096).unwrap();
+    fs.set_plan(FaultPlan {
+        crash_at: Some(3),
+        ..FaultPlan::error(Strike::From(1), InjectedError::DeviceFailed)
+    });
+    map.write_at(&[1; 8], 0).unwrap();
+    map.sync(0..8).unwrap_err();
+    assert!(is_machine_down(&map.write_at(&[1; 8], 8).unwrap_err()));
+    assert!(is_machine_down(&map.write_at(&[1; 8], 16).unwrap_err()));
+    assert_eq!(
+        fs.crash(CrashPolicy::KeepAll).contents(Path::new("log")).unwrap()[..24],
+        [[1; 16].as_slice(), &[0; 8]].concat()
+    );
+
+    fs.set_maps_logs(false);
+    let disk = fs.crash(CrashPolicy::KeepAll);
+    let file = disk.open(Path::new("log"), &OpenOptions::read_write()).unwrap();
+    assert_eq!(file.map_log(4096).unwrap_err().kind(), io::ErrorKind::Unsupported);
+}

@@ -10,6 +10,13 @@ fn faults_conform_when_there_are_none() {
     conformance::run_all(&FaultFs::new(), Path::new("/"));
 }
 
+#[test]
+fn a_system_that_maps_no_logs_conforms() {
+    let fs = FaultFs::new();
+    fs.set_maps_logs(false);
+    conformance::run_all(&fs, Path::new("/"));
+}
+
 /// What survived a crash is a file system like any other.
 #[test]
 fn a_disk_after_a_crash_conforms() {

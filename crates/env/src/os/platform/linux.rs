@@ -6,11 +6,13 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, ioctl_ficlone, statfs, statvfs};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fstatfs, ioctl_ficlone, statfs, statvfs};
 use rustix::io::Errno;
 
-use crate::fs::{Access, Capabilities, Space};
+use crate::fs::{Access, Capabilities, MappedLog, Space};
+use crate::os::mapped_log::MappedRegion;
 
 /// `f_type` of the file systems whose behaviour we know.
 mod magic {
@@ -52,12 +54,24 @@ pub(in crate::os) fn capabilities(path: &Path) -> Capabilities {
     let kind = u32::try_from(stat.f_type).unwrap_or(0);
     Capabilities {
         // Not btrfs: it copies on write, so a preallocated range may still run out of space at a later overwrite.
-        preallocate: matches!(kind, magic::EXT | magic::XFS | magic::TMPFS),
+        preallocate: is_mappable(kind),
         punch_hole: matches!(kind, magic::EXT | magic::XFS | magic::TMPFS | magic::BTRFS),
         reflink: matches!(kind, magic::XFS | magic::BTRFS),
         hard_link: matches!(kind, magic::EXT | magic::XFS | magic::TMPFS | magic::BTRFS),
-        mapped_log: false,
+        mapped_log: is_mappable(kind),
     }
+}
+
+/// Whether a write into allocated space can neither fail for want of space nor move elsewhere.
+fn is_mappable(kind: u32) -> bool {
+    matches!(kind, magic::EXT | magic::XFS | magic::TMPFS)
+}
+
+pub(in crate::os) fn map_log(file: &File, len: u64) -> io::Result<Arc<dyn MappedLog>> {
+    if !is_mappable(u32::try_from(fstatfs(file)?.f_type).unwrap_or(0)) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    Ok(Arc::new(MappedRegion::new(file, len)?))
 }
 
 pub(in crate::os) fn preallocate(file: &File, offset: u64, len: u64) -> io::Result<()> {

@@ -4,8 +4,9 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::fs::{Access, Capabilities, Space};
+use crate::fs::{Access, Capabilities, MappedLog, Space};
 
 #[cfg(unix)]
 pub(in crate::os) fn sync_dir(path: &Path) -> io::Result<()> {
@@ -56,4 +57,8 @@ pub(in crate::os) fn punch_hole(_file: &File, _offset: u64, _len: u64) -> io::Re
 
 pub(in crate::os) fn advise(_file: &File, _access: Access) -> io::Result<()> {
     Ok(())
+}
+
+pub(in crate::os) fn map_log(_file: &File, _len: u64) -> io::Result<Arc<dyn MappedLog>> {
+    Err(io::ErrorKind::Unsupported.into())
 }

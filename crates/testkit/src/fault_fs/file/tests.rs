@@ -83,3 +83,36 @@ fn a_sync_after_a_failed_one_does_not_save_what_that_lost() {
         "nor is it surely gone"
     );
 }
+
+#[test]
+fn what_was_copied_into_a_map_is_torn_into_words() {
+    let mut file = FileState::settled(vec![1; 2 * SECTOR_BYTES]);
+    file.copy(&[2; SECTOR_BYTES], 256);
+    let mut torn_inside = 0;
+    for image in random_survivors(&file) {
+        assert_eq!(image.len(), 2 * SECTOR_BYTES);
+        for word in image.chunks(8) {
+            assert!(word == [1; 8] || word == [2; 8], "a word is stored whole");
+        }
+        torn_inside += usize::from(image[256..512].contains(&1) && image[256..512].contains(&2));
+    }
+    assert!(torn_inside > 20, "{torn_inside}");
+    assert_eq!(survivor(&file, CrashPolicy::LoseUnsynced), [1; 2 * SECTOR_BYTES]);
+    assert_eq!(survivor(&file, CrashPolicy::KeepAll), file.bytes());
+}
+
+#[test]
+fn a_synced_range_promises_nothing_beside_it() {
+    let mut file = FileState::settled(vec![1; 100]);
+    for offset in [0, 16, 32, 48] {
+        file.copy(&[2; 16], offset);
+    }
+    file.sync_range(16..48);
+    let kept = survivor(&file, CrashPolicy::LoseUnsynced);
+    assert!(kept[..16].iter().chain(&kept[48..]).all(|byte| *byte == 1), "{kept:?}");
+    assert!(kept[16..48].iter().all(|byte| *byte == 2), "{kept:?}");
+    file.copy(&[3; 16], 24);
+    file.sync_range(0..40);
+    let kept = survivor(&file, CrashPolicy::LoseUnsynced);
+    assert!(kept[16..40].iter().zip(16..).all(|(byte, at)| *byte == if at < 24 { 2 } else { 3 }), "{kept:?}");
+}
