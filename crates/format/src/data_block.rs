@@ -16,6 +16,7 @@
 //! | 16 | 8 | seqno base | the lowest seqno |
 //! | 24 | 8·count | heads | little-endian numbers; only with flag 1 |
 //! | | 2·count or 4·count | offsets | of entries, from the first entry on; 4 bytes each with flag 2 |
+//! | | count | fingerprints | only with flag 8 ([`fingerprints`]) |
 //! | | width·count | seqnos | seqno − base ([`crate::column`]) |
 //! | | count | kinds | only with flag 4 |
 //! | | lcp | prefix | |
@@ -26,14 +27,15 @@
 //! | 1 | heads: keys are in byte order. Without it `lcp` is 0 and the remainder is the whole key: any comparator |
 //! | 2 | wide offsets: the last entry begins beyond 65,535 |
 //! | 4 | kinds column: entries differ in kind |
-//! | 8, 16, 32 | reserved: fingerprints, expiry column, entry checksums. A reader refuses them and all others |
+//! | 8 | fingerprints: many heads are equal; only with flag 1 |
+//! | 16, 32 | reserved: expiry column, entry checksums. A reader refuses them and all others |
 //!
 //! Entries are sorted by user key, then seqno descending; a user key may come several times.
 //!
 //! **Limits.** Keys to 65,535 bytes, values to 2³²−1: an entry of any size is the last of its block, so offsets fit.
 //! **Checksum scope.** None here: the envelope ([`crate::block`]) covers the payload.
 //! **Damage.** [`DataBlock::decode`] checks every length, offset, kind, seqno and the order of heads once; afterwards no
-//! access can fail (INV-FMT-3). It does not compare whole keys: [`DataBlock::verify_order`] does.
+//! access can fail (INV-FMT-3). It neither compares nor hashes whole keys: [`DataBlock::verify_order`] does.
 //! **Versions.** 1: as above.
 //!
 //! Example, `apple@7 = put "red"` and `apricot@9 = delete`:
@@ -58,8 +60,10 @@
 //! Not here: building ([`builder`]), checking and access by index ([`layout`]), and moving from block to block.
 
 pub mod builder;
+mod fingerprints;
 pub mod layout;
 
+use crate::data_block::fingerprints::{SHORT_TIE, fingerprint, matches};
 use crate::data_block::layout::{Entry, Layout, STRUCTURE};
 use crate::error::DecodeError;
 use crate::sorted_heads::{Place, compare_tied, equal_range, place, push_head};
@@ -150,10 +154,7 @@ impl DataBlock {
         if !(self.layout.has_heads && order.is_bytes()) {
             return self.find_by_comparator(key, bound, order);
         }
-        let found = self.locate(key);
-        if !found.equal {
-            return None;
-        }
+        let found = self.locate_exactly(key)?;
         if self.seqno(found.index) < bound {
             return Some(found.index);
         }
@@ -241,14 +242,20 @@ impl DataBlock {
         self.payload.into_part(range.end - value_len..range.end).unwrap_or_default()
     }
 
-    /// Checks what [`DataBlock::decode`] does not: that entries are sorted by user key and seqno. O(count) comparisons.
+    /// Checks what [`DataBlock::decode`] does not: that entries are sorted by user key and seqno, and that fingerprints are those
+    /// of their keys. O(count) comparisons.
     ///
     /// # Errors
-    /// Two neighbours are out of order or equal in key and seqno.
+    /// Two neighbours are out of order or equal in key and seqno, or a fingerprint is another key's.
     pub fn verify_order(&self, order: &KeyOrder) -> Result<(), DecodeError> {
         let (mut previous, mut key) = (Vec::new(), Vec::new());
+        let fingerprints = self.layout.fingerprints(&self.payload);
         for index in 0..self.layout.count {
             self.key_into(index, &mut key);
+            if fingerprints.get(index).is_some_and(|&stored| stored != fingerprint(&key)) {
+                let at = self.layout.entry_range(&self.payload, index).start as u64;
+                return Err(DecodeError::invalid(STRUCTURE, at, "fingerprints are those of their keys"));
+            }
             if index > 0 {
                 let by_key = order.compare(&previous, &key);
                 let sorted = by_key.then(self.seqno(index).cmp(&self.seqno(index - 1))) == Ordering::Less;
@@ -272,6 +279,25 @@ impl DataBlock {
             push_head(key, entry.head, entry.suffix_len);
         }
         key.extend_from_slice(entry.remainder);
+    }
+
+    /// The first entry with this key: by heads, and where many are tied by fingerprints, if there are any.
+    #[inline]
+    fn locate_exactly(&self, key: &[u8]) -> Option<Located> {
+        let fingerprints = self.layout.fingerprints(&self.payload);
+        if fingerprints.is_empty() {
+            return Some(self.locate(key)).filter(|found| found.equal);
+        }
+        let suffix = key.strip_prefix(self.prefix())?;
+        let (start, tie_end) = equal_range(self.layout.heads(&self.payload), head(suffix));
+        let equal = |index: &usize| self.compare_tied(*index, suffix) == Ordering::Equal;
+        let index = if tie_end - start <= SHORT_TIE {
+            (start..tie_end).find(equal)
+        } else {
+            let tied = fingerprints.get(start..tie_end).unwrap_or_default();
+            matches(tied, fingerprint(key)).map(|index| start + index).find(equal)
+        }?;
+        Some(Located { index, tie_end, equal: true })
     }
 
     /// Two-level search in byte order.

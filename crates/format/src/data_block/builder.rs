@@ -5,7 +5,10 @@
 //! nothing per block.
 
 use crate::column::ColumnShape;
-use crate::data_block::layout::{FLAG_HEADS, FLAG_KINDS, FLAG_WIDE_OFFSETS, HEADER_BYTES};
+use crate::data_block::fingerprints::{TieCounter, fingerprint};
+use crate::data_block::layout::{
+    FLAG_FINGERPRINTS, FLAG_HEADS, FLAG_KINDS, FLAG_WIDE_OFFSETS, FLAGS_AT, HEADER_BYTES,
+};
 use crate::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::varint::{put_varint, varint_len};
 use esker_mem::head::head;
@@ -85,7 +88,7 @@ impl DataBlockBuilder {
         self.entries.len()
     }
 
-    /// About how many bytes the payload has if it is cut now: exact but for long suffixes and short keys. O(1).
+    /// About how many bytes the payload has if it is cut now: exact but for long suffixes, short keys and fingerprints. O(1).
     #[must_use]
     pub fn size_estimate(&self) -> usize {
         let count = self.entries.len();
@@ -129,10 +132,14 @@ impl DataBlockBuilder {
         out.reserve(self.size_estimate() + 16);
         let last_start = self.entry_starts().last().unwrap_or_default();
         let wide = last_start > usize::from(u16::MAX);
+        let header_at = out.len();
         self.put_header(wide, out);
+        let mut ties = TieCounter::default();
         if self.order_is_bytes {
             for entry in &self.entries {
-                out.extend_from_slice(&head(self.suffix(entry)).to_le_bytes());
+                let head = head(self.suffix(entry));
+                ties.add(head);
+                out.extend_from_slice(&head.to_le_bytes());
             }
         }
         for start in self.entry_starts() {
@@ -140,6 +147,13 @@ impl DataBlockBuilder {
             assert!(start < u32::MAX, "the caller cuts the block after a large entry");
             let bytes = start.to_le_bytes();
             out.extend_from_slice(if wide { &bytes } else { &bytes[..2] });
+        }
+        if ties.asks_for_fingerprints() {
+            // Only now is it known that the block has them.
+            if let Some(flags) = out.get_mut(header_at + FLAGS_AT) {
+                *flags |= FLAG_FINGERPRINTS.to_le_bytes()[0];
+            }
+            out.extend(self.entries.iter().map(|entry| fingerprint(self.key(entry))));
         }
         let seqnos = self.seqno_column();
         if !seqnos.is_empty() {

@@ -17,10 +17,13 @@ use std::ops::Range;
 
 pub(crate) const STRUCTURE: &str = "data block";
 pub(crate) const HEADER_BYTES: usize = 24;
+/// Where the flags stand in the header.
+pub(crate) const FLAGS_AT: usize = 6;
 
 pub(crate) const FLAG_HEADS: u16 = 1;
 pub(crate) const FLAG_WIDE_OFFSETS: u16 = 2;
 pub(crate) const FLAG_KINDS: u16 = 4;
+pub(crate) const FLAG_FINGERPRINTS: u16 = 8;
 
 /// The parts of one payload.
 #[derive(Debug, Clone)]
@@ -33,6 +36,7 @@ pub(crate) struct Layout {
     kind: Option<Kind>,
     seqnos: ColumnShape,
     offsets_at: usize,
+    fingerprints_at: usize,
     seqnos_at: usize,
     kinds_at: usize,
     prefix_at: usize,
@@ -61,18 +65,20 @@ impl Layout {
         let [kind, seqno_width] = reader.array()?;
         let reserved: [u8; 6] = reader.array()?;
         let seqnos = ColumnShape { base: reader.u64()?, width: seqno_width };
-        let unknown = flags & !(FLAG_HEADS | FLAG_WIDE_OFFSETS | FLAG_KINDS);
+        let unknown = flags & !(FLAG_HEADS | FLAG_WIDE_OFFSETS | FLAG_KINDS | FLAG_FINGERPRINTS);
         if unknown != 0 {
             return Err(reader.error(Problem::Unsupported { what: "data block flags", id: unknown.into() }));
         }
         let has_heads = flags & FLAG_HEADS != 0;
         let wide_offsets = flags & FLAG_WIDE_OFFSETS != 0;
+        let has_fingerprints = flags & FLAG_FINGERPRINTS != 0;
         let kind = match (flags & FLAG_KINDS != 0, kind) {
             (true, 0) => None,
             (true, _) => return Err(reader.invalid("the header's kind is 0 beside a kinds column")),
             (false, id) => Some(Kind::from_u8(id).ok_or_else(|| reader.invalid("the kind is known"))?),
         };
-        if count == 0 || seqno_width > 8 || reserved != [0; 6] || (!has_heads && lcp > 0) {
+        let without_heads = lcp > 0 || has_fingerprints;
+        if count == 0 || seqno_width > 8 || reserved != [0; 6] || (!has_heads && without_heads) {
             return Err(reader.invalid("the header describes a block that a builder makes"));
         }
         // Sizes as u64: the largest count times the largest width cannot overflow it.
@@ -80,6 +86,8 @@ impl Layout {
         reader.bytes(if has_heads { 8 * n } else { 0 })?;
         let offsets_at = position(&reader);
         reader.bytes(if wide_offsets { 4 * n } else { 2 * n })?;
+        let fingerprints_at = position(&reader);
+        reader.bytes(if has_fingerprints { n } else { 0 })?;
         let seqnos_at = position(&reader);
         reader.bytes(u64::from(seqno_width) * n)?;
         let kinds_at = position(&reader);
@@ -98,6 +106,7 @@ impl Layout {
             kind,
             seqnos,
             offsets_at,
+            fingerprints_at,
             seqnos_at,
             kinds_at,
             prefix_at,
@@ -126,10 +135,16 @@ impl Layout {
         self.heads(payload).get(index).map_or(0, |&head| load(head))
     }
 
+    /// The fingerprints; none in a block without them.
+    #[inline]
+    pub(crate) fn fingerprints<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
+        payload.get(self.fingerprints_at..self.seqnos_at).unwrap_or_default()
+    }
+
     /// Where the entry at `index` lies in the payload.
     #[inline]
     pub(crate) fn entry_range(&self, payload: &[u8], index: usize) -> Range<usize> {
-        let offsets = payload.get(self.offsets_at..self.seqnos_at).unwrap_or_default();
+        let offsets = payload.get(self.offsets_at..self.fingerprints_at).unwrap_or_default();
         let (start, end) = if self.wide_offsets {
             let (offsets, _) = offsets.as_chunks::<4>();
             let at = |index: usize| offsets.get(index).map(|&offset| u32::from_le_bytes(offset) as usize);

@@ -195,6 +195,7 @@ fn damage_is_survived() {
         damaged(&sample, read_everything);
     }
     damaged(&build(true, &example_model()), read_everything);
+    damaged(&build(true, &grouped_model(6, 2)), read_everything);
 }
 
 fn read_everything(bytes: &[u8]) {
@@ -227,4 +228,66 @@ fn disorder_is_found_by_verification() {
     let block = DataBlock::decode(Slice::new(&build(false, &unsorted))).unwrap();
     assert!(block.verify_order(&KeyOrder::Bytes).is_err());
     block.verify_order(&KeyOrder::new(Arc::new(Reversed))).unwrap();
+}
+
+/// Keys in groups under long prefixes, so that all of a group tie in their heads.
+fn grouped_model(group: u64, groups: u64) -> Model {
+    (0..groups * group)
+        .map(|n| {
+            let key = format!("tenant/0042/object/{:08}/item/{:03}", n / group, n % group);
+            (key.into_bytes(), 1 + n % 3, Kind::Put, b"value".to_vec())
+        })
+        .collect()
+}
+
+fn has_fingerprints(payload: &[u8]) -> bool {
+    payload[6] & 8 != 0
+}
+
+/// The column is there where ties are long, and only there; answers are the same with and without it.
+#[test]
+fn long_ties_get_fingerprints() {
+    for (group, expected) in [(1, false), (3, false), (4, false), (10, true), (40, true)] {
+        let model = grouped_model(group, 120 / group);
+        let payload = build(true, &model);
+        assert_eq!(has_fingerprints(&payload), expected, "groups of {group}");
+        check_against_model(&payload, &model, &KeyOrder::Bytes);
+        assert!(!has_fingerprints(&build(false, &model)), "whole keys have no heads that tie");
+    }
+}
+
+/// Versions of one key tie and share their fingerprint: the newest one below the bound is found all the same.
+#[test]
+fn versions_share_a_fingerprint() {
+    let mut model = Model::new();
+    for (key, ..) in grouped_model(10, 5) {
+        for seqno in [9, 7, 4, 2] {
+            model.push((key.clone(), seqno, Kind::Put, seqno.to_le_bytes().to_vec()));
+        }
+    }
+    let payload = build(true, &model);
+    assert!(has_fingerprints(&payload));
+    check_against_model(&payload, &model, &KeyOrder::Bytes);
+}
+
+#[test]
+fn a_wrong_fingerprint_is_found_by_verification() {
+    let model = grouped_model(20, 2);
+    let mut payload = build(true, &model);
+    let block = DataBlock::decode(Slice::new(&payload)).unwrap();
+    block.verify_order(&KeyOrder::Bytes).unwrap();
+    let at = 24 + 10 * 40;
+    let column: Vec<u8> = model.iter().map(|(key, ..)| fingerprint(key)).collect();
+    assert_eq!(payload[at..at + 40], column, "one byte of each key's hash, after the offsets");
+    payload[at + 7] ^= 1;
+    let block = DataBlock::decode(Slice::new(&payload)).unwrap();
+    assert!(block.verify_order(&KeyOrder::Bytes).is_err());
+}
+
+/// Fingerprints tell heads apart, so a block of whole keys cannot have them.
+#[test]
+fn fingerprints_without_heads_are_refused() {
+    let mut payload = build(false, &grouped_model(20, 2));
+    payload[6] |= 8;
+    assert!(DataBlock::decode(Slice::new(&payload)).is_err());
 }
