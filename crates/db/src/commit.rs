@@ -1,7 +1,7 @@
 //! THE WRITE PATH: from an encoded request to an acknowledged, visible write.
 //!
-//! A writer encodes its operations into the [`Request`] of its [`Ticket`], outside of any lock, and calls
-//! [`Pipeline::commit`]. Two locks order everything behind it, taken hand over hand: the *log lock* (its holder is the
+//! A writer encodes its operations into the [`Request`] of its [`Ticket`], looks where they will go in the memtables, so
+//! that the memory is fetched while it goes on, and calls [`Pipeline::commit`]; all this outside of any lock. Two locks order everything behind it, taken hand over hand: the *log lock* (its holder is the
 //! leader) and the *apply lock*.
 //!
 //! 1. **Lead or follow.** Whoever finds the log lock free takes it and leads, with no queue and no handoff: that is an
@@ -33,11 +33,13 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use esker_format::batch::BatchReader;
+use esker_format::checksum::key_hash;
 use esker_format::ids::KeyspaceId;
 use esker_mem::kind::Kind;
+use esker_mem::memtable::Place;
 use esker_mem::seqno::SeqNo;
 
-use crate::commit::ticket::{Committed, Request, Ticket, Wake, share};
+use crate::commit::ticket::{Committed, Request, Ticket, Touch, Wake, share};
 use crate::error::Result;
 use crate::options::{Durability, PlantedBug};
 use crate::wal::sync::LogSync;
@@ -51,6 +53,10 @@ pub(crate) trait Environment: Send + Sync {
     type Keyspace: Send;
     /// Room in a memtable. Dropped when everything is applied.
     type Reservation;
+    /// The right to fill that room.
+    type Inserter<'a>
+    where
+        Self: 'a;
 
     /// Room for so many entries with so many bytes of keys and values, beside what is reserved and not yet released: the
     /// group before may still be being applied. Never waits.
@@ -61,11 +67,17 @@ pub(crate) trait Environment: Send + Sync {
         key_value_bytes: usize,
     ) -> Result<Self::Reservation>;
 
-    /// The room was used, or will not be. Called once for each `reserve` of a group, keyspace by keyspace.
+    /// The room will not be used. Under the log lock, as `reserve`.
+    fn cancel(&self, keyspace: &Self::Keyspace, entries: usize, key_value_bytes: usize);
+
+    /// The room was used. Under the apply lock, once for each keyspace of each request of the group.
     fn release(&self, keyspace: &Self::Keyspace, entries: usize, key_value_bytes: usize);
 
-    /// Applies one operation; there is room for it.
-    fn apply(&self, room: &Self::Reservation, key: &[u8], seqno: SeqNo, kind: Kind, value: &[u8]);
+    /// Begins to fill the room.
+    fn begin<'a>(&'a self, room: &'a Self::Reservation) -> Self::Inserter<'a>;
+
+    /// Applies one operation; there is room for it. `place` is where the writer saw that it will go.
+    fn insert(&self, inserter: &mut Self::Inserter<'_>, entry: &Entry<'_>);
 
     /// Everything below `next_seqno` may be read from now on.
     fn publish(&self, next_seqno: SeqNo);
@@ -78,6 +90,15 @@ pub(crate) trait Environment: Send + Sync {
     fn planted_bug(&self) -> Option<PlantedBug> {
         None
     }
+}
+
+/// One operation on its way into a memtable.
+pub(crate) struct Entry<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) place: Place,
+    pub(crate) seqno: SeqNo,
+    pub(crate) kind: Kind,
+    pub(crate) value: &'a [u8],
 }
 
 /// Bytes of payload that a leader takes from the queue.
@@ -110,10 +131,17 @@ pub(crate) struct Pipeline<E: Environment> {
     sync: Arc<LogSync>,
 }
 
-/// Reservations of a group; one keyspace, the usual case, needs no allocation.
-struct Rooms<R> {
-    first: Option<(KeyspaceId, R)>,
-    more: Vec<(KeyspaceId, R)>,
+/// Something for each keyspace of a group; one keyspace, the usual case, needs no allocation.
+struct PerKeyspace<T> {
+    first: Option<(KeyspaceId, T)>,
+    more: Vec<(KeyspaceId, T)>,
+}
+
+/// How much a group writes to a keyspace.
+struct Total<'a, K> {
+    keyspace: &'a K,
+    entries: usize,
+    key_value_bytes: usize,
 }
 
 impl<E: Environment> Pipeline<E> {
@@ -140,19 +168,29 @@ impl<E: Environment> Pipeline<E> {
         &self.sync
     }
 
-    /// Writes the ticket's request; returns when it is visible, and as durable as it asks.
+    /// Writes `request`, which is the ticket's; returns when it is visible, and as durable as it asks. The request is
+    /// empty afterwards.
     pub(crate) fn commit(
         &self,
         ticket: &Arc<Ticket<E::Keyspace>>,
-        durability: Durability,
+        mut request: MutexGuard<'_, Request<E::Keyspace>>,
     ) -> Result<Committed> {
-        let committed = match self.try_log() {
+        let durability = request.durability;
+        let outcome = match self.try_log() {
             Some(log) => {
-                let own = ticket.request();
-                self.lead(log, Some(&own))
+                let outcome = self.lead(log, Some(&request));
+                request.clear();
+                outcome
             }
-            None => self.follow(ticket),
-        }?;
+            None => {
+                let payload_len = request.payload.len();
+                drop(request);
+                let outcome = self.follow(ticket, payload_len);
+                ticket.request().clear();
+                outcome
+            }
+        };
+        let committed = outcome?;
         if durability == Durability::Sync {
             self.sync.sync_to(committed.lsn)?;
         }
@@ -235,7 +273,7 @@ impl<E: Environment> Pipeline<E> {
             Ok(lsn) => lsn,
             Err(error) => {
                 // INV-COMMIT-3: nothing of the group was applied, and its numbers are never used again.
-                self.release(group);
+                self.cancel(group);
                 drop(log);
                 self.promote_next();
                 return Err(error);
@@ -259,60 +297,78 @@ impl<E: Environment> Pipeline<E> {
         &self,
         log: &mut LogStage,
         group: &[&Request<E::Keyspace>],
-        rooms: &Rooms<E::Reservation>,
+        rooms: &PerKeyspace<E::Reservation>,
     ) -> Committed {
         let count: u64 = group.iter().map(|request| u64::from(request.count)).sum();
         self.apply(group, rooms, log.next_seqno);
         self.environment.publish(log.next_seqno + count);
-        self.release(group);
+        self.cancel(group);
         let appended = log.append(group);
         Committed { lsn: appended.unwrap_or(0), next_seqno: log.next_seqno }
     }
 
-    /// Step 2: room for the whole group, keyspace by keyspace.
-    fn reserve(&self, group: &[&Request<E::Keyspace>]) -> Result<Rooms<E::Reservation>> {
-        let mut rooms = Rooms { first: None, more: Vec::new() };
-        if let [Request { touches, .. }] = group
-            && let [touch] = touches.as_slice()
-        {
-            let room = self.environment.reserve(&touch.keyspace, touch.entries, touch.key_value_bytes)?;
-            rooms.first = Some((touch.id, room));
-            return Ok(rooms);
-        }
-        let mut totals: Vec<(KeyspaceId, &E::Keyspace, usize, usize)> = Vec::new();
+    /// Step 2: room for the whole group, keyspace by keyspace: all of it or none.
+    fn reserve(&self, group: &[&Request<E::Keyspace>]) -> Result<PerKeyspace<E::Reservation>> {
+        let mut totals: PerKeyspace<Total<'_, E::Keyspace>> = PerKeyspace::new();
         for touch in group.iter().flat_map(|request| &request.touches) {
-            match totals.iter_mut().find(|total| total.0 == touch.id) {
-                Some(total) => {
-                    total.2 += touch.entries;
-                    total.3 += touch.key_value_bytes;
-                }
-                None => totals.push((touch.id, &touch.keyspace, touch.entries, touch.key_value_bytes)),
+            match totals.get_mut(touch.id) {
+                Some(total) => total.add(touch),
+                None => totals.add(touch.id, Total::of(touch)),
             }
         }
-        for (id, keyspace, entries, key_value_bytes) in totals {
-            let room = self.environment.reserve(keyspace, entries, key_value_bytes)?;
-            rooms.more.push((id, room));
+        let mut rooms = PerKeyspace::new();
+        for (taken, (id, total)) in totals.iter().enumerate() {
+            match self.environment.reserve(total.keyspace, total.entries, total.key_value_bytes) {
+                Ok(room) => rooms.add(*id, room),
+                Err(error) => {
+                    for (_, total) in totals.iter().take(taken) {
+                        self.environment.cancel(total.keyspace, total.entries, total.key_value_bytes);
+                    }
+                    return Err(error);
+                }
+            }
         }
         Ok(rooms)
     }
 
-    /// The counterpart of [`Self::reserve`].
+    /// The counterpart of [`Self::reserve`] for a group that is not applied.
+    fn cancel(&self, group: &[&Request<E::Keyspace>]) {
+        for touch in group.iter().flat_map(|request| &request.touches) {
+            self.environment.cancel(&touch.keyspace, touch.entries, touch.key_value_bytes);
+        }
+    }
+
+    /// The counterpart of [`Self::reserve`] for one that is.
     fn release(&self, group: &[&Request<E::Keyspace>]) {
         for touch in group.iter().flat_map(|request| &request.touches) {
             self.environment.release(&touch.keyspace, touch.entries, touch.key_value_bytes);
         }
     }
 
-    /// Step 4.
-    fn apply(&self, group: &[&Request<E::Keyspace>], rooms: &Rooms<E::Reservation>, first_seqno: SeqNo) {
+    /// Step 4. Each memtable is locked once for the group.
+    fn apply(
+        &self,
+        group: &[&Request<E::Keyspace>],
+        rooms: &PerKeyspace<E::Reservation>,
+        first_seqno: SeqNo,
+    ) {
+        let mut inserters = PerKeyspace::new();
+        for (id, room) in rooms.iter() {
+            inserters.add(*id, self.environment.begin(room));
+        }
         let mut seqno = first_seqno;
         for request in group {
+            let mut places = request.places.iter();
             for operation in BatchReader::new(&request.payload, request.count) {
                 // The payload was encoded by this process a moment ago.
                 let Ok(operation) = operation else { unreachable!("a request is well-formed") };
-                if let (Some(room), Some(kind)) = (rooms.get(operation.keyspace), operation.operation.kind())
+                let place = places.next().copied();
+                if let (Some(inserter), Some(kind)) =
+                    (inserters.get_mut(operation.keyspace), operation.operation.kind())
                 {
-                    self.environment.apply(room, operation.key, seqno, kind, operation.value);
+                    let (key, value) = (operation.key, operation.value);
+                    let place = place.unwrap_or_else(|| Place::of_hash(key_hash(key)));
+                    self.environment.insert(inserter, &Entry { key, place, seqno, kind, value });
                 }
                 seqno += 1;
             }
@@ -320,9 +376,8 @@ impl<E: Environment> Pipeline<E> {
     }
 
     /// Queues the ticket and waits for a leader, or becomes one.
-    fn follow(&self, ticket: &Arc<Ticket<E::Keyspace>>) -> Result<Committed> {
+    fn follow(&self, ticket: &Arc<Ticket<E::Keyspace>>, payload_len: usize) -> Result<Committed> {
         ticket.reset();
-        let payload_len = ticket.request().payload.len();
         {
             let mut queue = self.queue();
             queue.push_back(Queued { ticket: Arc::clone(ticket), payload_len });
@@ -415,13 +470,44 @@ impl LogStage {
     }
 }
 
-impl<R> Rooms<R> {
+impl<'a, K> Total<'a, K> {
     #[inline]
-    fn get(&self, id: KeyspaceId) -> Option<&R> {
+    const fn of(touch: &'a Touch<K>) -> Self {
+        let Touch { keyspace, entries, key_value_bytes, .. } = touch;
+        Self { keyspace, entries: *entries, key_value_bytes: *key_value_bytes }
+    }
+
+    fn add(&mut self, touch: &Touch<K>) {
+        self.entries += touch.entries;
+        self.key_value_bytes += touch.key_value_bytes;
+    }
+}
+
+impl<T> PerKeyspace<T> {
+    const fn new() -> Self {
+        Self { first: None, more: Vec::new() }
+    }
+
+    /// Adds what there is not yet.
+    #[inline]
+    fn add(&mut self, id: KeyspaceId, item: T) {
         match &self.first {
-            Some((first, room)) if *first == id => Some(room),
-            _ => self.more.iter().find(|(other, _)| *other == id).map(|(_, room)| room),
+            None => self.first = Some((id, item)),
+            Some(_) => self.more.push((id, item)),
         }
+    }
+
+    #[inline]
+    fn get_mut(&mut self, id: KeyspaceId) -> Option<&mut T> {
+        match &mut self.first {
+            Some((first, item)) if *first == id => Some(item),
+            _ => self.more.iter_mut().find(|(other, _)| *other == id).map(|(_, item)| item),
+        }
+    }
+
+    #[inline]
+    fn iter(&self) -> impl Iterator<Item = &(KeyspaceId, T)> {
+        self.first.iter().chain(&self.more)
     }
 }
 

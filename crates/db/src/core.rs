@@ -15,15 +15,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use esker_env::clock::Clock;
 use esker_env::fs::FileLock;
 use esker_env::spawn::{JoinHandle, Spawn};
-use esker_format::checksum::key_hash;
 use esker_format::ids::KeyspaceId;
-use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
-use esker_tree::{CancelToken, Reservation, SequenceNumberCounter};
+use esker_tree::{Apply, CancelToken, Reservation, SequenceNumberCounter};
 
 use crate::backpressure::{Backpressure, Pressure};
 use crate::catalog::CatalogFile;
-use crate::commit::{Environment, Pipeline};
+use crate::commit::{Entry, Environment, Pipeline};
 use crate::error::Result;
 use crate::health::Health;
 use crate::options::{DatabaseOptions, MemorySplit, PlantedBug};
@@ -62,6 +60,7 @@ impl Engine {
 impl Environment for Engine {
     type Keyspace = Arc<KeyspaceState>;
     type Reservation = Reservation;
+    type Inserter<'a> = Apply<'a>;
 
     #[inline]
     fn reserve(
@@ -78,22 +77,27 @@ impl Environment for Engine {
         } else {
             self.unmeasured_bytes.store(unmeasured, Ordering::Relaxed);
         }
-        // What the group before reserved may be applied between this look and the next: then it counts twice, never not
-        // at all (INV-COMMIT-1).
-        let other_entries = keyspace.reserved_entries.fetch_add(entries, Ordering::Acquire);
-        let other_bytes = keyspace.reserved_bytes.fetch_add(key_value_bytes, Ordering::Acquire);
+        let (other_entries, other_bytes) = keyspace.reserved.take(entries, key_value_bytes);
         Ok(keyspace.tree.reserve(other_entries + entries, other_bytes + key_value_bytes))
+    }
+
+    fn cancel(&self, keyspace: &Arc<KeyspaceState>, entries: usize, key_value_bytes: usize) {
+        keyspace.reserved.cancel(entries, key_value_bytes);
     }
 
     #[inline]
     fn release(&self, keyspace: &Arc<KeyspaceState>, entries: usize, key_value_bytes: usize) {
-        keyspace.reserved_entries.fetch_sub(entries, Ordering::Release);
-        keyspace.reserved_bytes.fetch_sub(key_value_bytes, Ordering::Release);
+        keyspace.reserved.release(entries, key_value_bytes);
     }
 
     #[inline]
-    fn apply(&self, room: &Reservation, key: &[u8], seqno: SeqNo, kind: Kind, value: &[u8]) {
-        room.apply().insert(key, key_hash(key), seqno, kind, value);
+    fn begin<'a>(&'a self, room: &'a Reservation) -> Apply<'a> {
+        room.apply()
+    }
+
+    #[inline]
+    fn insert(&self, inserter: &mut Apply<'_>, entry: &Entry<'_>) {
+        inserter.insert_at(entry.key, &entry.place, entry.seqno, entry.kind, entry.value);
     }
 
     #[inline]

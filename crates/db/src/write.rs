@@ -2,7 +2,7 @@
 //!
 //! 1. Refuse what cannot be written: a closed or read-only database, a dropped keyspace, a key or value too long.
 //! 2. Pay for the pressure, and wait if the memtables are at their cap; both before any lock is taken.
-//! 3. Encode into this thread's ticket, whose buffers are reused from write to write.
+//! 3. Look where it will go, and encode into this thread's ticket, whose buffers are reused from write to write.
 //! 4. [`Pipeline::commit`](crate::commit::Pipeline::commit).
 //!
 //! A failed sync turns the database read-only (INV-LIFE-2); any other failure concerns the failed group alone.
@@ -12,7 +12,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use esker_format::batch::{Operation, put_operation};
+use esker_format::batch::{BatchReader, Operation, put_operation};
 
 use crate::background;
 use crate::batch::{Operations, check_lengths};
@@ -22,6 +22,10 @@ use crate::error::{Error, Result};
 use crate::options::Durability;
 use crate::signal::{BUFFERED, MEASURE, WORK};
 use crate::state::KeyspaceState;
+
+/// How many operations of a batch are looked for ahead: what their places take should not outgrow the caches before they
+/// are applied.
+const LOOKS: usize = 1024;
 
 type KeyspaceTicket = Ticket<Arc<KeyspaceState>>;
 
@@ -44,17 +48,18 @@ pub(crate) fn write_one(
     check_lengths(key, value)?;
     let bytes = key.len() + value.len();
     admit(core, bytes)?;
+    let place = keyspace.tree.look(key);
     let ticket = take_ticket();
-    {
-        let mut request = ticket.request();
-        request.durability = durability;
-        request.count = 1;
-        put_operation(&mut request.payload, keyspace.id, operation, key, value);
-        let touch =
-            Touch { id: keyspace.id, keyspace: Arc::clone(keyspace), entries: 1, key_value_bytes: bytes };
-        request.touches.push(touch);
-    }
-    commit(core, ticket, durability)
+    let mut request = ticket.request();
+    request.durability = durability;
+    request.count = 1;
+    request.places.push(place);
+    put_operation(&mut request.payload, keyspace.id, operation, key, value);
+    let touch = Touch { id: keyspace.id, keyspace: Arc::clone(keyspace), entries: 1, key_value_bytes: bytes };
+    request.touches.push(touch);
+    let outcome = core.pipeline.commit(&ticket, request);
+    put_back(ticket);
+    finish(core, outcome, durability)
 }
 
 /// Writes a batch: all of it, visible at once, or nothing.
@@ -66,17 +71,30 @@ pub(crate) fn write_batch(core: &Arc<Core>, batch: &mut Operations, durability: 
     }
     admit(core, batch.payload.len())?;
     let ticket = take_ticket();
-    {
-        let mut request = ticket.request();
-        request.durability = durability;
-        if let Err(error) = fill(core, &mut request, batch) {
+    let mut request = ticket.request();
+    request.durability = durability;
+    let outcome = match fill(core, &mut request, batch) {
+        Ok(()) => {
+            look(&mut request);
+            core.pipeline.commit(&ticket, request)
+        }
+        Err(error) => {
             request.clear();
             drop(request);
-            put_back(ticket);
-            return Err(error);
+            Err(error)
         }
+    };
+    put_back(ticket);
+    finish(core, outcome, durability)
+}
+
+/// Looks where the first operations of a batch will go.
+fn look(request: &mut Request<Arc<KeyspaceState>>) {
+    let Request { payload, count, touches, places, .. } = request;
+    for operation in BatchReader::new(payload, *count).take(LOOKS).flatten() {
+        let touch = touches.iter().find(|touch| touch.id == operation.keyspace);
+        places.extend(touch.map(|touch| touch.keyspace.tree.look(operation.key)));
     }
-    commit(core, ticket, durability)
 }
 
 /// Hands everything buffered to the operating system, or to the device.
@@ -102,10 +120,9 @@ fn fill(core: &Core, request: &mut Request<Arc<KeyspaceState>>, batch: &mut Oper
     Ok(())
 }
 
-fn commit(core: &Arc<Core>, ticket: Arc<KeyspaceTicket>, durability: Durability) -> Result<()> {
-    let outcome = core.pipeline.commit(&ticket, durability);
-    ticket.request().clear();
-    put_back(ticket);
+/// After a write: what the background should know, and what became of it.
+#[inline]
+fn finish(core: &Arc<Core>, outcome: Result<Committed>, durability: Durability) -> Result<()> {
     let signal = core.signal();
     if durability == Durability::Buffered {
         signal.raise(BUFFERED);

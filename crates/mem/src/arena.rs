@@ -138,6 +138,15 @@ impl Arena {
         self.top.load(Ordering::Relaxed).saturating_sub(self.bottom.load(Ordering::Relaxed))
     }
 
+    /// Asks the processor to fetch the lines that the next records will take, some `len` bytes from the bottom on.
+    #[inline]
+    pub(crate) fn prefetch_free(&self, len: usize) {
+        let at = self.bottom.load(Ordering::Relaxed);
+        for line in 0..=len.min(4 * LINE) / LINE {
+            self.region.prefetch(at + line * LINE);
+        }
+    }
+
     /// Takes `len` bytes (whole granules) from the bottom and returns their offset in granules. Only the one thread
     /// that writes may call this.
     #[inline]

@@ -18,6 +18,7 @@
 //! | `tree.rs`, `grow.rs` | the tree: reading it, growing it |
 //! | `hash_index.rs` | the index for point reads |
 //! | `state.rs` | [`Memtable`] |
+//! | `look.rs` | where a key will go, asked ahead of the writer's lock |
 //! | `read.rs`, `write.rs`, `cursor.rs` | point reads, inserts, ordered reads |
 //!
 //! Not here: range tombstones, visibility, when to seal.
@@ -26,6 +27,7 @@ mod cursor;
 mod entry;
 mod grow;
 mod hash_index;
+mod look;
 mod node;
 mod read;
 mod state;
@@ -33,6 +35,7 @@ mod tree;
 mod write;
 
 pub use cursor::MemtableCursor;
+pub use look::Place;
 pub use read::Version;
 pub use state::{Memtable, MemtableOptions};
 pub use write::{ArenaFull, MemtableWriter};

@@ -37,3 +37,9 @@ pub(crate) const fn stays_left() -> bool {
 pub(crate) const fn believes_torn_reads() -> bool {
     false
 }
+
+/// A fault that only the model test plants: a writer inserts where it looked, whatever became of the leaf.
+#[inline]
+pub(crate) const fn trusts_old_leaves() -> bool {
+    false
+}

@@ -61,6 +61,7 @@ mod write;
 
 pub use esker_format::codec::Codec;
 pub use esker_mem::comparator::{ByteOrder, KeyOrder, SharedComparator, UserComparator};
+pub use esker_mem::memtable::Place;
 pub use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
 

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use esker_mem::kind::Kind;
-use esker_mem::memtable::{Memtable, MemtableCursor, MemtableWriter};
+use esker_mem::memtable::{Memtable, MemtableCursor, MemtableWriter, Place};
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
@@ -68,26 +68,34 @@ impl Generation {
         Ok(writer)
     }
 
-    /// Checks for room and registers a writer that will come back with its entries.
+    /// Registers a writer that will come back with its entries, and checks for room: for them, and for what was reserved
+    /// before and is not applied yet, which the caller counts in.
     ///
-    /// The room stays free because a caller that reserves is the only writer of its tree until it has applied.
+    /// Takes no lock, since the group before may hold the memtable's while it is applied. The room stays free because
+    /// callers that reserve do so one at a time and are the only writers of their tree.
+    #[inline]
     pub(crate) fn reserve(
         self: &Arc<Self>,
         entries: usize,
         key_value_bytes: usize,
     ) -> std::result::Result<Reservation, Refused> {
-        let writer = self.writer()?;
-        if !writer.has_room(entries, key_value_bytes) {
+        // In the one order of these and `seal`, then `wait_for_writers`: either we see that it is sealed, or the flush
+        // sees us (INV-FLUSH-1).
+        self.reservations.fetch_add(1, Ordering::SeqCst);
+        let reservation = Reservation { generation: Arc::clone(self) };
+        if self.sealed.load(Ordering::SeqCst) {
+            return Err(Refused::Sealed);
+        }
+        if !self.memtable.has_room(entries, key_value_bytes) {
             return Err(Refused::Full);
         }
-        self.reservations.fetch_add(1, Ordering::Relaxed);
-        Ok(Reservation { generation: Arc::clone(self) })
+        Ok(reservation)
     }
 
     /// Seals it: no writer begins after this returns.
     pub(crate) fn seal(&self) {
         let _writer = self.memtable.write();
-        self.sealed.store(true, Ordering::Relaxed);
+        self.sealed.store(true, Ordering::SeqCst);
     }
 
     /// Waits until every reservation was applied or given up. The generation must be sealed.
@@ -146,7 +154,17 @@ impl Apply<'_> {
     /// If more is inserted than was reserved: a bug of the caller.
     #[inline]
     pub fn insert(&mut self, key: &[u8], hash: u64, seqno: SeqNo, kind: Kind, value: &[u8]) {
-        let inserted = self.writer.insert(key, hash, seqno, kind, value);
+        self.insert_at(key, &Place::of_hash(hash), seqno, kind, value);
+    }
+
+    /// Inserts one entry where [`crate::Tree::look`] saw its place.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::insert`].
+    #[inline]
+    pub fn insert_at(&mut self, key: &[u8], place: &Place, seqno: SeqNo, kind: Kind, value: &[u8]) {
+        let inserted = self.writer.insert_at(key, place, seqno, kind, value);
         assert!(inserted.is_ok(), "more was applied than was reserved");
     }
 }

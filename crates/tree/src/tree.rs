@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use esker_mem::kind::Kind;
+use esker_mem::memtable::Place;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::UserValue;
 
@@ -95,10 +96,19 @@ impl Tree {
 
     /// Reserves room in the active memtable for a batch that is applied later; seals the memtable if it does not fit.
     ///
-    /// For callers with a log of their own, who write one batch at a time: reserve, log, apply, publish.
+    /// For callers with a log of their own, who reserve one batch at a time: reserve, log, apply, publish. Whoever reserves
+    /// while an earlier reservation is not applied yet counts that in.
     #[must_use]
     pub fn reserve(&self, entries: usize, key_value_bytes: usize) -> Reservation {
         write::reserve(&self.0, entries, key_value_bytes)
+    }
+
+    /// Looks where `key` will go, and has fetched what inserting it will take; for [`crate::Apply::insert_at`]. Takes no
+    /// lock: the time to do this is before taking the lock of one's log.
+    #[inline]
+    #[must_use]
+    pub fn look(&self, key: &[u8]) -> Place {
+        write::look(&self.0, key)
     }
 }
 

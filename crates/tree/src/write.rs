@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use esker_format::checksum::key_hash;
 use esker_mem::kind::Kind;
-use esker_mem::memtable::Memtable;
+use esker_mem::memtable::{Memtable, Place};
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
 use crate::core::Core;
@@ -66,6 +66,12 @@ pub(crate) fn insert(core: &Core, key: &[u8], value: &[u8], seqno: SeqNo, kind: 
             }
         }
     }
+}
+
+/// Where `key` will go, as far as the memtable of this moment tells.
+#[inline]
+pub(crate) fn look(core: &Core, key: &[u8]) -> Place {
+    core.state.view().active.memtable.look(key, key_hash(key))
 }
 
 /// Reserves room for a batch of `entries` with `key_value_bytes` bytes of keys and values together.

@@ -26,7 +26,8 @@ struct Recorder {
     events: Mutex<Vec<Event>>,
     visible: AtomicU64,
     reserved: AtomicUsize,
-    refuses: bool,
+    /// The keyspace in which there is no room.
+    refuses: Option<u32>,
 }
 
 impl Recorder {
@@ -38,9 +39,10 @@ impl Recorder {
 impl Environment for Recorder {
     type Keyspace = u32;
     type Reservation = u32;
+    type Inserter<'a> = ();
 
     fn reserve(&self, keyspace: &u32, entries: usize, _: usize) -> Result<u32> {
-        if self.refuses {
+        if self.refuses == Some(*keyspace) {
             return Err(Error::ValueTooLong { len: 1 });
         }
         self.note(Event::Reserve(*keyspace, entries));
@@ -48,13 +50,19 @@ impl Environment for Recorder {
         Ok(*keyspace)
     }
 
+    fn cancel(&self, _: &u32, entries: usize, _: usize) {
+        self.reserved.fetch_sub(entries, Ordering::SeqCst);
+    }
+
     fn release(&self, _: &u32, entries: usize, _: usize) {
         self.reserved.fetch_sub(entries, Ordering::SeqCst);
     }
 
-    fn apply(&self, _: &u32, key: &[u8], seqno: SeqNo, _: Kind, _: &[u8]) {
-        assert!(self.visible.load(Ordering::SeqCst) <= seqno, "applied before published");
-        self.note(Event::Apply(seqno, key.to_vec()));
+    fn begin<'a>(&'a self, _: &'a u32) {}
+
+    fn insert(&self, (): &mut (), entry: &Entry<'_>) {
+        assert!(self.visible.load(Ordering::SeqCst) <= entry.seqno, "applied before published");
+        self.note(Event::Apply(entry.seqno, entry.key.to_vec()));
     }
 
     fn publish(&self, next_seqno: SeqNo) {
@@ -90,6 +98,13 @@ fn ticket(keys: &[(u32, &[u8])], durability: Durability) -> Arc<Ticket<u32>> {
     ticket
 }
 
+fn commit<E: Environment<Keyspace = u32>>(
+    pipeline: &Pipeline<E>,
+    ticket: &Arc<Ticket<u32>>,
+) -> Result<Committed> {
+    pipeline.commit(ticket, ticket.request())
+}
+
 fn events(pipeline: &Pipeline<Recorder>) -> Vec<Event> {
     pipeline.environment().events.lock().unwrap().clone()
 }
@@ -99,7 +114,7 @@ fn a_batch_is_reserved_numbered_applied_and_published_once() {
     // INV-COMMIT-1, INV-COMMIT-4
     let (fs, pipeline) = pipeline(Recorder::default());
     let batch = ticket(&[(1, b"a"), (2, b"b"), (1, b"c")], Durability::Os);
-    let committed = pipeline.commit(&batch, Durability::Os).unwrap();
+    let committed = commit(&pipeline, &batch).unwrap();
     assert_eq!(committed.next_seqno, 4);
     let apply = |seqno, key: &[u8]| Event::Apply(seqno, key.to_vec());
     assert_eq!(
@@ -121,11 +136,11 @@ fn a_failed_append_applies_nothing_and_burns_its_numbers() {
     // INV-COMMIT-3
     let (fs, pipeline) = pipeline(Recorder::default());
     fs.set_plan(FaultPlan::error(Strike::NthOf(CallKind::Write, 1), InjectedError::StorageFull));
-    let failed = pipeline.commit(&ticket(&[(1, b"a"), (1, b"b")], Durability::Os), Durability::Os);
+    let failed = commit(&pipeline, &ticket(&[(1, b"a"), (1, b"b")], Durability::Os));
     assert_eq!(failed.map_err(|error| error.kind()), Err(ErrorKind::NoSpace));
     assert_eq!(events(&pipeline), [Event::Reserve(1, 2)]);
     assert_eq!(pipeline.environment().reserved.load(Ordering::SeqCst), 0, "the room is given back");
-    let committed = pipeline.commit(&ticket(&[(1, b"c")], Durability::Os), Durability::Os).unwrap();
+    let committed = commit(&pipeline, &ticket(&[(1, b"c")], Durability::Os)).unwrap();
     assert_eq!(committed.next_seqno, 4, "1 and 2 are burnt");
     let (entries, _) = read(&fs, RecoveryMode::AbsoluteConsistency).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.seqno).collect::<Vec<_>>(), [3]);
@@ -134,10 +149,15 @@ fn a_failed_append_applies_nothing_and_burns_its_numbers() {
 #[test]
 fn without_room_nothing_is_logged() {
     // INV-COMMIT-1
-    let (fs, pipeline) = pipeline(Recorder { refuses: true, ..Recorder::default() });
-    let refused = pipeline.commit(&ticket(&[(1, b"a")], Durability::Sync), Durability::Sync);
+    let (fs, pipeline) = pipeline(Recorder { refuses: Some(1), ..Recorder::default() });
+    let refused = commit(&pipeline, &ticket(&[(1, b"a")], Durability::Sync));
     assert!(matches!(refused, Err(Error::ValueTooLong { .. })));
     assert!(read(&fs, RecoveryMode::default()).unwrap().0.is_empty());
+    // There was room in another keyspace, which is given back.
+    let refused = commit(&pipeline, &ticket(&[(0, b"a"), (1, b"b"), (3, b"c")], Durability::Os));
+    assert!(matches!(refused, Err(Error::ValueTooLong { .. })));
+    assert_eq!(pipeline.environment().reserved.load(Ordering::SeqCst), 0);
+    assert_eq!(events(&pipeline), [Event::Reserve(0, 1)]);
 }
 
 #[test]
@@ -145,11 +165,11 @@ fn only_sync_writers_sync() {
     // INV-COMMIT-6
     let (fs, pipeline) = pipeline(Recorder::default());
     fs.set_plan(FaultPlan::default());
-    pipeline.commit(&ticket(&[(1, b"a")], Durability::Buffered), Durability::Buffered).unwrap();
+    commit(&pipeline, &ticket(&[(1, b"a")], Durability::Buffered)).unwrap();
     assert_eq!((fs.calls(CallKind::Write), fs.calls(CallKind::Sync)), (0, 0));
-    pipeline.commit(&ticket(&[(1, b"b")], Durability::Os), Durability::Os).unwrap();
+    commit(&pipeline, &ticket(&[(1, b"b")], Durability::Os)).unwrap();
     assert_eq!((fs.calls(CallKind::Write), fs.calls(CallKind::Sync)), (1, 0));
-    pipeline.commit(&ticket(&[(1, b"c")], Durability::Sync), Durability::Sync).unwrap();
+    commit(&pipeline, &ticket(&[(1, b"c")], Durability::Sync)).unwrap();
     assert_eq!((fs.calls(CallKind::Write), fs.calls(CallKind::Sync)), (2, 1));
     pipeline.persist(Durability::Sync).unwrap();
     assert_eq!(fs.calls(CallKind::Sync), 1, "all is synced");
@@ -161,7 +181,7 @@ fn a_failed_sync_is_indeterminate() {
     let (fs, pipeline) = pipeline(Recorder::default());
     fs.set_plan(FaultPlan::error(Strike::NthOf(CallKind::Sync, 1), InjectedError::DeviceFailed));
     for _ in 0..2 {
-        let failed = pipeline.commit(&ticket(&[(1, b"a")], Durability::Sync), Durability::Sync);
+        let failed = commit(&pipeline, &ticket(&[(1, b"a")], Durability::Sync));
         assert_eq!(failed.map_err(|error| error.kind()), Err(ErrorKind::Indeterminate));
     }
 }
@@ -180,7 +200,7 @@ fn many_writers_are_logged_applied_and_published_in_one_order() {
                     let durability = if i % 64 == 0 { Durability::Sync } else { Durability::Os };
                     let key = format!("{writer}-{i}");
                     let keys = [(writer % 3, key.as_bytes()), (5, b"shared")];
-                    let committed = pipeline.commit(&ticket(&keys, durability), durability).unwrap();
+                    let committed = commit(pipeline, &ticket(&keys, durability)).unwrap();
                     let visible = pipeline.environment().visible.load(Ordering::SeqCst);
                     assert!(visible >= committed.next_seqno, "an acknowledged write is visible");
                 }
@@ -208,7 +228,7 @@ fn a_barrier_stands_between_groups() {
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for _ in 0..500 {
-                pipeline.commit(&ticket(&[(1, b"a")], Durability::Os), Durability::Os).unwrap();
+                commit(&pipeline, &ticket(&[(1, b"a")], Durability::Os)).unwrap();
             }
         });
         for _ in 0..100 {
@@ -228,14 +248,19 @@ fn the_planted_bug_acknowledges_what_was_never_written() {
     impl Environment for Wrong {
         type Keyspace = u32;
         type Reservation = u32;
+        type Inserter<'a> = ();
         fn reserve(&self, keyspace: &u32, entries: usize, bytes: usize) -> Result<u32> {
             self.0.reserve(keyspace, entries, bytes)
+        }
+        fn cancel(&self, keyspace: &u32, entries: usize, bytes: usize) {
+            self.0.cancel(keyspace, entries, bytes);
         }
         fn release(&self, keyspace: &u32, entries: usize, bytes: usize) {
             self.0.release(keyspace, entries, bytes);
         }
-        fn apply(&self, room: &u32, key: &[u8], seqno: SeqNo, kind: Kind, value: &[u8]) {
-            self.0.apply(room, key, seqno, kind, value);
+        fn begin<'a>(&'a self, _: &'a u32) {}
+        fn insert(&self, inserter: &mut (), entry: &Entry<'_>) {
+            self.0.insert(inserter, entry);
         }
         fn publish(&self, next_seqno: SeqNo) {
             self.0.publish(next_seqno);
@@ -248,5 +273,5 @@ fn the_planted_bug_acknowledges_what_was_never_written() {
     let TestLog { fs, writer, .. } = TestLog::fresh();
     let pipeline = Pipeline::new(Wrong(Recorder::default()), writer, 1);
     fs.power_off();
-    assert!(pipeline.commit(&ticket(&[(1, b"a")], Durability::Os), Durability::Os).is_ok());
+    assert!(commit(&pipeline, &ticket(&[(1, b"a")], Durability::Os)).is_ok());
 }

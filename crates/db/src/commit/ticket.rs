@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use esker_format::ids::KeyspaceId;
+use esker_mem::memtable::Place;
 use esker_mem::seqno::SeqNo;
 
 use crate::error::{Error, Result};
@@ -35,6 +36,8 @@ pub(crate) struct Request<K> {
     pub(crate) count: u32,
     /// One entry for each keyspace that occurs in the payload.
     pub(crate) touches: Vec<Touch<K>>,
+    /// Where the first operations will go, as the writer saw it before it took a lock.
+    pub(crate) places: Vec<Place>,
     pub(crate) durability: Durability,
 }
 
@@ -43,7 +46,13 @@ const KEPT_CAPACITY_BYTES: usize = 64 << 10;
 
 impl<K> Request<K> {
     pub(crate) const fn new() -> Self {
-        Self { payload: Vec::new(), count: 0, touches: Vec::new(), durability: Durability::Os }
+        Self {
+            payload: Vec::new(),
+            count: 0,
+            touches: Vec::new(),
+            places: Vec::new(),
+            durability: Durability::Os,
+        }
     }
 
     /// Empties the request and keeps modest buffers.
@@ -51,6 +60,7 @@ impl<K> Request<K> {
         self.payload.clear();
         self.payload.shrink_to(KEPT_CAPACITY_BYTES);
         self.touches.clear();
+        self.places.clear();
         self.count = 0;
     }
 }

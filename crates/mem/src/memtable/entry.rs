@@ -207,6 +207,12 @@ impl VersionAt {
         unsafe { arena.region().write(at, version.value) };
     }
 
+    /// Asks the processor to fetch the version's header.
+    #[inline]
+    pub(super) fn prefetch(self, arena: &Arena) {
+        arena.region().prefetch(self.byte());
+    }
+
     #[inline]
     const fn byte(self) -> usize {
         self.0 as usize * GRANULE

@@ -19,12 +19,15 @@ use crate::sync::{AtomicU32, Ordering, SLOTS};
 /// More levels than a tree of 2^30 keys can have, which is more than an arena holds.
 const MAX_HEIGHT: usize = 8;
 
-/// What the writer knows about the tree beyond what is in it.
+/// How large the tree is. Only the writer changes it; whoever asks for room reads it without the writer's lock.
+///
+/// A node is counted after its memory is taken, so whoever reads `nodes`, then `keys` and `height`, then how much of the
+/// arena is free, may count what is being inserted meanwhile twice, as yet to come and as done, but never as neither.
 #[derive(Debug)]
 pub(super) struct Growth {
-    keys: usize,
-    nodes: usize,
-    height: usize,
+    keys: AtomicU32,
+    nodes: AtomicU32,
+    height: AtomicU32,
 }
 
 /// A node on the way from the root, and which child the way took.
@@ -74,16 +77,33 @@ impl Growth {
     /// If this much is free before several inserts, it is before each of them: neither bound grows as they proceed.
     #[inline]
     pub(super) fn bytes_for(&self, keys: usize) -> usize {
-        let (nodes, height) = most_nodes(self.keys.saturating_add(keys));
-        let by_splits = keys.saturating_mul(height.max(self.height) + 1);
-        nodes.saturating_sub(self.nodes).min(by_splits).saturating_mul(INNER_BYTES)
+        let present = self.nodes.load(Ordering::Acquire) as usize;
+        let (nodes, height) = most_nodes(self.keys().saturating_add(keys));
+        let by_splits = keys.saturating_mul(height.max(self.height()) + 1);
+        nodes.saturating_sub(present).min(by_splits).saturating_mul(INNER_BYTES)
     }
 
     /// The same for one insert, without the arithmetic.
     #[inline]
-    pub(super) const fn bytes_for_one(&self) -> usize {
-        (self.height + 1) * INNER_BYTES
+    pub(super) fn bytes_for_one(&self) -> usize {
+        (self.height() + 1) * INNER_BYTES
     }
+
+    #[inline]
+    fn keys(&self) -> usize {
+        self.keys.load(Ordering::Acquire) as usize
+    }
+
+    #[inline]
+    fn height(&self) -> usize {
+        self.height.load(Ordering::Acquire) as usize
+    }
+}
+
+/// Counts one more: there is one writer.
+#[inline]
+fn count(counter: &AtomicU32) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Release);
 }
 
 impl Tree {
@@ -91,18 +111,19 @@ impl Tree {
     pub(super) fn new(keys: Keys<'_>) -> Option<(Self, Growth)> {
         let leaf = NodeAt(keys.arena.allocate_lines(LEAF_BYTES)?);
         let node = leaf.node(keys.arena);
-        node.clear();
+        node.clear(0);
         node.fill(keys, &[], NO_PREFIX, &Fences::new(keys, AnchorAt::NONE, AnchorAt::NONE, &[]));
         let tree = Self { root: AtomicU32::new(leaf.0), first_leaf: leaf };
-        Some((tree, Growth { keys: 0, nodes: 1, height: 1 }))
+        let growth = Growth { keys: AtomicU32::new(0), nodes: AtomicU32::new(1), height: AtomicU32::new(1) };
+        Some((tree, growth))
     }
 
     /// Walks down to the leaf for `key`, and asks for the leaf to be fetched without looking into it.
     #[inline]
     pub(super) fn approach(&self, keys: Keys<'_>, growth: &Growth, key: &[u8]) -> Way {
-        let mut path = [Step { at: NodeAt::NONE, child: 0 }; MAX_HEIGHT];
+        let Way { mut path, .. } = Way::to(NodeAt::NONE);
         let mut at = self.root();
-        let depth = growth.height - 1;
+        let depth = growth.height() - 1;
         assert!(depth <= MAX_HEIGHT);
         for step in path.iter_mut().take(depth) {
             let inner = at.inner(keys.arena);
@@ -115,17 +136,18 @@ impl Tree {
         Way { leaf: at, path, depth }
     }
 
-    /// Inserts the anchor of `key` at position `at` of the leaf at the end of the way. The caller has made sure of room for
-    /// the nodes, and compared all that there is to compare: a user's comparator may panic, and nothing here does.
+    /// Inserts the anchor of `key` at position `at` of the leaf at the end of the way. Returns the leaf if it is the last
+    /// one and the key the last in it. The caller has made sure of room for the nodes, and compared all that there is
+    /// to compare: a user's comparator may panic, and nothing here does.
     #[inline]
     pub(super) fn insert(
         &self,
         keys: Keys<'_>,
-        growth: &mut Growth,
+        growth: &Growth,
         key: &[u8],
         anchor: AnchorAt,
         (way, at): (&Way, usize),
-    ) {
+    ) -> NodeAt {
         let node = way.leaf.node(keys.arena);
         if node.count() == 0 {
             node.set_sample(keys, anchor);
@@ -133,17 +155,24 @@ impl Tree {
             node.admit(keys, key);
         }
         let slot = node.slot_for(keys, key, anchor, NodeAt::NONE);
-        growth.keys += 1;
+        count(&growth.keys);
+        let is_end = at == node.count() && node.next().is_none();
         if node.count() < SLOTS {
             node.insert(at, &slot);
         } else {
             self.insert_by_split(keys, growth, (way, at), slot);
         }
+        match is_end {
+            true if node.next().is_none() => way.leaf,
+            // It was split: the key is in the leaf to the right.
+            true => node.next(),
+            false => NodeAt::NONE,
+        }
     }
 
     /// Splits the leaf and as many nodes above it as are full.
     #[cold]
-    fn insert_by_split(&self, keys: Keys<'_>, growth: &mut Growth, (way, at): (&Way, usize), slot: Slot) {
+    fn insert_by_split(&self, keys: Keys<'_>, growth: &Growth, (way, at): (&Way, usize), slot: Slot) {
         let mut risen = split_leaf(keys, growth, way.leaf, at, slot);
         for step in way.path.iter().take(way.depth).rev() {
             let inner = step.at.inner(keys.arena);
@@ -161,20 +190,26 @@ impl Tree {
 
     /// Puts a new root over the old one and its new sibling.
     #[cold]
-    fn raise(&self, keys: Keys<'_>, growth: &mut Growth, risen: &Risen) {
+    fn raise(&self, keys: Keys<'_>, growth: &Growth, risen: &Risen) {
         let root = allocate(keys.arena, growth, INNER_BYTES);
         let slots = [Slot { head: 0, anchor: risen.separator, child: risen.right }];
         let inner = root.inner(keys.arena);
-        inner.node.clear();
+        inner.node.clear(self.root().node(keys.arena).level() + 1);
         inner.node.fill(keys, &slots, NO_PREFIX, &Fences::new(keys, AnchorAt::NONE, AnchorAt::NONE, &slots));
         inner.node.link(NodeAt::NONE, self.root());
         inner.fill_children(&slots);
         self.root.store(root.0, Ordering::Release);
-        growth.height += 1;
+        count(&growth.height);
     }
 }
 
 impl Way {
+    /// A way of which only the end is known: enough for a leaf with room.
+    #[inline]
+    pub(super) const fn to(leaf: NodeAt) -> Self {
+        Self { leaf, path: [Step { at: NodeAt::NONE, child: 0 }; MAX_HEIGHT], depth: 0 }
+    }
+
     /// Where `key` belongs in the leaf.
     #[inline]
     pub(super) fn rank(&self, keys: Keys<'_>, key: &[u8]) -> usize {
@@ -184,7 +219,7 @@ impl Way {
 
 /// Splits a full leaf, with `slot` inserted at position `at`.
 #[cold]
-fn split_leaf(keys: Keys<'_>, growth: &mut Growth, leaf: NodeAt, at: usize, slot: Slot) -> Risen {
+fn split_leaf(keys: Keys<'_>, growth: &Growth, leaf: NodeAt, at: usize, slot: Slot) -> Risen {
     let node = leaf.node(keys.arena);
     let all = node.gather(at, slot, None);
     let appended = at == SLOTS && node.next().is_none();
@@ -196,7 +231,7 @@ fn split_leaf(keys: Keys<'_>, growth: &mut Growth, leaf: NodeAt, at: usize, slot
     let left_fences = Fences::new(keys, fences.low, separator, left);
     let sibling = allocate(keys.arena, growth, LEAF_BYTES);
     let new = sibling.node(keys.arena);
-    new.clear();
+    new.clear(0);
     new.fill(keys, right, fences.prefix_len, &right_fences);
     new.link(node.next(), NodeAt::NONE);
 
@@ -209,7 +244,7 @@ fn split_leaf(keys: Keys<'_>, growth: &mut Growth, leaf: NodeAt, at: usize, slot
 
 /// Splits a full inner node, with `slot` inserted at position `at`. The middle separator rises.
 #[cold]
-fn split_inner(keys: Keys<'_>, growth: &mut Growth, at_node: NodeAt, at: usize, slot: Slot) -> Risen {
+fn split_inner(keys: Keys<'_>, growth: &Growth, at_node: NodeAt, at: usize, slot: Slot) -> Risen {
     let inner = at_node.inner(keys.arena);
     let node = &inner.node;
     let all = node.gather(at, slot, Some(inner));
@@ -224,7 +259,7 @@ fn split_inner(keys: Keys<'_>, growth: &mut Growth, at_node: NodeAt, at: usize, 
     let left_fences = Fences::new(keys, fences.low, middle.anchor, left);
     let sibling = allocate(keys.arena, growth, INNER_BYTES);
     let new = sibling.inner(keys.arena);
-    new.node.clear();
+    new.node.clear(node.level());
     new.node.fill(keys, right, fences.prefix_len, &right_fences);
     new.node.link(node.next(), middle.child);
     new.fill_children(right);
@@ -238,10 +273,12 @@ fn split_inner(keys: Keys<'_>, growth: &mut Growth, at_node: NodeAt, at: usize, 
 }
 
 /// A node from the arena.
-fn allocate(arena: &Arena, growth: &mut Growth, len: usize) -> NodeAt {
-    growth.nodes += 1;
+fn allocate(arena: &Arena, growth: &Growth, len: usize) -> NodeAt {
     match arena.allocate_lines(len) {
-        Some(at) => NodeAt(at),
+        Some(at) => {
+            count(&growth.nodes);
+            NodeAt(at)
+        }
         None => unreachable!("INV-MEM-7: room for nodes was made sure of before the insert began"),
     }
 }

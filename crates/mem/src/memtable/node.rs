@@ -21,7 +21,7 @@ use crate::arena::region::{Cells, LINE};
 use crate::comparator::KeyOrder;
 use crate::head::head;
 use crate::memtable::entry::AnchorAt;
-use crate::sync::{AtomicU32, AtomicU64, Ordering, SLOTS, believes_torn_reads, fence, wait};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, SLOTS, Settled32, believes_torn_reads, fence, wait};
 use std::cmp::Ordering as Compared;
 
 /// Heads counted side by side in the second step of a search: a cache line of them.
@@ -41,8 +41,10 @@ pub(super) struct Node {
     next: AtomicU32,
     /// The child left of all separators; none in a leaf.
     first_child: AtomicU32,
+    /// Levels below it: none in a leaf. Written before anybody knows of the node.
+    level: Settled32,
     /// Heads begin on a cache line.
-    padding: [AtomicU32; 8],
+    padding: [AtomicU32; 7],
     heads: [AtomicU64; SLOTS],
     slots: [AtomicU32; SLOTS],
 }
@@ -206,6 +208,12 @@ impl Node {
     #[inline]
     pub(super) fn first_child(&self) -> NodeAt {
         NodeAt(self.first_child.load(Ordering::Acquire))
+    }
+
+    /// How many levels are below the node.
+    #[inline]
+    pub(super) fn level(&self) -> u32 {
+        self.level.load(Ordering::Relaxed)
     }
 
     /// The anchor in slot `at`, or none beyond the slots.

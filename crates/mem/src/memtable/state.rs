@@ -8,14 +8,17 @@ use crate::comparator::KeyOrder;
 use crate::memtable::entry::ENTRY_OVERHEAD;
 use crate::memtable::grow::Growth;
 use crate::memtable::hash_index::{Filling, HashIndex};
-use crate::memtable::node::Keys;
 use crate::memtable::node::edit::INNER_BYTES;
+use crate::memtable::node::{Keys, NodeAt};
 use crate::memtable::tree::Tree;
 use crate::seqno::SeqNo;
-use crate::sync::Mutex;
+use crate::sync::{AtomicU32, Mutex};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// The next memtable's id. Zero is none's.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// What a memtable is made for.
 #[derive(Clone, Debug)]
@@ -38,7 +41,24 @@ pub struct Memtable {
     /// None under an order by which different bytes are the same key.
     pub(super) hash_index: Option<HashIndex>,
     pub(super) counters: Counters,
+    pub(super) growth: Growth,
+    /// What the last insert was, as a [`Habit`].
+    pub(super) habit: AtomicU32,
+    /// Tells this memtable from every other one of this process.
+    pub(super) id: u64,
     pub(super) writer: Writer,
+}
+
+/// What the last insert was, and so the next probably is: what is worth fetching ahead of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Habit {
+    /// A key somewhere between the others.
+    NewKeys,
+    /// Another version of a key.
+    Overwrites,
+    /// A key beyond all others.
+    Appends,
 }
 
 /// What only the writer touches, behind its lock and on cache lines of its own.
@@ -46,10 +66,9 @@ pub struct Memtable {
 pub(super) struct Writer(pub(super) Mutex<WriterState>);
 
 pub(super) struct WriterState {
-    pub(super) growth: Growth,
     pub(super) filling: Filling,
-    /// Whether the last insert was of a new key, and so the next probably is.
-    pub(super) expects_new_key: bool,
+    /// The rightmost leaf, while keys are being appended to it; else none.
+    pub(super) appending_to: NodeAt,
 }
 
 /// Numbers that the writer changes and anybody reads.
@@ -58,7 +77,6 @@ pub(super) struct WriterState {
 pub(super) struct Counters {
     entries: AtomicUsize,
     tombstones: AtomicUsize,
-    user_bytes: AtomicUsize,
     /// One more than the highest; zero while empty.
     above_highest: AtomicU64,
     /// The complement of the lowest; zero while empty.
@@ -68,10 +86,9 @@ pub(super) struct Counters {
 impl Counters {
     /// Counts an entry. Only the writer calls this, before it publishes the entry.
     #[inline]
-    pub(super) fn add(&self, seqno: SeqNo, is_tombstone: bool, user_bytes: usize) {
+    pub(super) fn add(&self, seqno: SeqNo, is_tombstone: bool) {
         add(&self.entries, 1);
         add(&self.tombstones, usize::from(is_tombstone));
-        add(&self.user_bytes, user_bytes);
         if seqno >= self.above_highest.load(Ordering::Relaxed) {
             self.above_highest.store(seqno.saturating_add(1), Ordering::Release);
         }
@@ -81,10 +98,9 @@ impl Counters {
     }
 
     /// No longer counts an entry that another one with its sequence number shadows.
-    pub(super) fn remove(&self, is_tombstone: bool, user_bytes: usize) {
+    pub(super) fn remove(&self, is_tombstone: bool) {
         sub(&self.entries, 1);
         sub(&self.tombstones, usize::from(is_tombstone));
-        sub(&self.user_bytes, user_bytes);
     }
 }
 
@@ -108,12 +124,32 @@ impl Memtable {
             unreachable!("the arena is larger than an empty tree");
         };
         let hash_index = order.identity().then(|| HashIndex::new(expected_entries));
-        let writer =
-            Writer(Mutex::new(WriterState { growth, filling: Filling::default(), expects_new_key: true }));
-        Self { arena, order, tree, hash_index, counters: Counters::default(), writer }
+        let state = WriterState { filling: Filling::default(), appending_to: NodeAt::NONE };
+        Self {
+            arena,
+            order,
+            tree,
+            hash_index,
+            counters: Counters::default(),
+            growth,
+            habit: AtomicU32::new(Habit::NewKeys as u32),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            writer: Writer(Mutex::new(state)),
+        }
     }
 
-    /// The capacity that a fresh memtable needs so that [`has_room`](crate::memtable::MemtableWriter::has_room) says yes to
+    /// Whether `entries` inserts with `key_value_bytes` of keys and values in total cannot fail, if nobody else inserts
+    /// meanwhile, or they include what others are about to. Conservative: a no does not mean that they would.
+    ///
+    /// Takes no lock. What is being inserted at this moment may count twice, never not at all (see [`Growth`]).
+    #[must_use]
+    pub fn has_room(&self, entries: usize, key_value_bytes: usize) -> bool {
+        let records = entries.saturating_mul(ENTRY_OVERHEAD).saturating_add(key_value_bytes);
+        let nodes = self.growth.bytes_for(entries);
+        records.saturating_add(nodes) <= self.arena.free_bytes()
+    }
+
+    /// The capacity that a fresh memtable needs so that [`has_room`](Self::has_room) says yes to
     /// `entries` inserts of `key_value_bytes` in total.
     #[must_use]
     pub fn bytes_needed(entries: usize, key_value_bytes: usize) -> usize {
@@ -164,12 +200,6 @@ impl Memtable {
     #[must_use]
     pub fn tombstones(&self) -> usize {
         self.counters.tombstones.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of the keys and values of all entries, as the user counts them.
-    #[must_use]
-    pub fn user_bytes(&self) -> usize {
-        self.counters.user_bytes.load(Ordering::Relaxed)
     }
 
     /// The bytes of the arena in use. The rest of the arena has not been touched, unless it is recycled.

@@ -136,6 +136,43 @@ impl Tree {
         }
     }
 
+    /// Where `key` belongs: its leaf, and the fence that promised it. Asks for the leaf to be fetched without looking into
+    /// it. As long as the leaf's high fence is the one that was promised, the key belongs there: a leaf's low fence
+    /// never changes, and its high fence only sinks.
+    #[inline]
+    pub(super) fn leaf_for(&self, keys: Keys<'_>, key: &[u8]) -> (NodeAt, AnchorAt) {
+        let mut at = self.root();
+        let mut promised = AnchorAt::NONE;
+        if at.node(keys.arena).level() == 0 {
+            return (at, promised);
+        }
+        loop {
+            let node = at.node(keys.arena);
+            let changes = node.begin_read();
+            let high = node.high();
+            if high != promised && !stays_left() && is_beyond(keys, high, key, Side::At) {
+                let next = node.next();
+                if node.unchanged(changes) {
+                    at = next;
+                }
+                continue;
+            }
+            let rank = node.rank(keys, key);
+            let left = rank.below + usize::from(rank.found);
+            let child = at.inner(keys.arena).child(left);
+            let child_high = if left < node.count() { node.anchor(left) } else { high };
+            if node.unchanged(changes) {
+                child.prefetch(keys.arena);
+                if node.level() == 1 {
+                    child.prefetch_slots(keys.arena);
+                    return (child, child_high);
+                }
+                at = child;
+                promised = child_high;
+            }
+        }
+    }
+
     /// Views one leaf.
     pub(super) fn view(&self, keys: Keys<'_>, leaf: NodeAt, view: &mut LeafView) {
         let node = leaf.node(keys.arena);

@@ -1,6 +1,7 @@
 //! Inserting: one writer at a time, under a short lock.
 //!
-//! 1. Find the key's anchor.
+//! 1. Find the key's anchor, where somebody looked for it before the lock was taken ([`crate::memtable::Place`]), or now.
+//!    A key beyond the last one, while keys are being appended, needs no search.
 //! 2. If there is one, this is an overwrite: write the version and link it into the chain, by sequence number. Neither tree
 //!    nor hash index changes.
 //! 3. Otherwise make sure of room for the record *and* for every node that could split, find the place in the tree, write
@@ -10,11 +11,13 @@
 //! that can fail, a user's comparator included, comes before anything is changed (INV-MEM-7).
 
 use crate::kind::Kind;
-use crate::memtable::entry::{AnchorAt, ENTRY_OVERHEAD, NewVersion, VersionAt, new_key_bytes, version_bytes};
+use crate::memtable::entry::{AnchorAt, NewVersion, VersionAt, new_key_bytes, version_bytes};
 use crate::memtable::grow::Way;
-use crate::memtable::state::{Memtable, WriterState};
+use crate::memtable::look::Place;
+use crate::memtable::state::{Habit, Memtable, WriterState};
 use crate::seqno::SeqNo;
-use crate::sync::MutexGuard;
+use crate::sync::{MutexGuard, SLOTS};
+use std::cmp::Ordering as Compared;
 use std::fmt;
 use std::sync::PoisonError;
 
@@ -52,12 +55,10 @@ impl Memtable {
 }
 
 impl MemtableWriter<'_> {
-    /// Whether `entries` inserts with `key_value_bytes` of keys and values in total cannot fail, if this writer (or whoever
-    /// asks) makes them. Conservative: a no does not mean that they would.
+    /// [`Memtable::has_room`], asked by the one who inserts.
     #[must_use]
     pub fn has_room(&self, entries: usize, key_value_bytes: usize) -> bool {
-        let records = entries.saturating_mul(ENTRY_OVERHEAD).saturating_add(key_value_bytes);
-        records.saturating_add(self.state.growth.bytes_for(entries)) <= self.memtable.arena.free_bytes()
+        self.memtable.has_room(entries, key_value_bytes)
     }
 
     /// Inserts one version and returns the bytes that the arena grew by.
@@ -82,25 +83,65 @@ impl MemtableWriter<'_> {
         kind: Kind,
         value: &[u8],
     ) -> Result<usize, ArenaFull> {
+        self.insert_at(key, &Place::of_hash(hash), seqno, kind, value)
+    }
+
+    /// Inserts one version as [`insert`](Self::insert) does, where [`Memtable::look`] saw its place.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    ///
+    /// # Panics
+    ///
+    /// As [`insert`](Self::insert).
+    #[inline]
+    pub fn insert_at(
+        &mut self,
+        key: &[u8],
+        place: &Place,
+        seqno: SeqNo,
+        kind: Kind,
+        value: &[u8],
+    ) -> Result<usize, ArenaFull> {
         assert!(key.len() <= MAX_KEY_BYTES && value.len() <= MAX_VALUE_BYTES, "the key or value is too long");
-        let before = self.memtable.arena.free_bytes();
+        let memtable = self.memtable;
+        let before = memtable.arena.free_bytes();
         let version = NewVersion { seqno, kind, value, own_key: None };
-        // A new key needs a slot of the hash index and a leaf, neither of which is in a cache: fetch both at once. An
-        // overwrite does not need the leaf, so this is for whoever writes new keys.
-        let way = self.state.expects_new_key.then(|| {
-            if let Some(index) = &self.memtable.hash_index {
-                index.prefetch(hash);
-            }
-            self.memtable.tree.approach(self.memtable.keys(), &self.state.growth, key)
-        });
-        let anchor = self.memtable.find(key, hash);
-        self.state.expects_new_key = anchor.is_none();
+        if let Some(end) = self.end_for(key) {
+            self.insert_key(key, place.hash(), &version, &end)?;
+            return Ok(before - memtable.arena.free_bytes());
+        }
+        let looked = if place.is_in(memtable) { *place } else { memtable.look(key, place.hash()) };
+        let mut anchor = looked.anchor();
         if anchor.is_none() {
-            self.insert_key(key, hash, &version, way)?;
+            anchor = memtable.find(key, place.hash());
+        }
+        if anchor.is_none() {
+            let way = match looked.leaf_with_room(&memtable.arena) {
+                Some(leaf) => Way::to(leaf),
+                None => memtable.tree.approach(memtable.keys(), &memtable.growth, key),
+            };
+            self.insert_key(key, place.hash(), &version, &way)?;
         } else {
             self.insert_version(anchor, key, version)?;
+            memtable.remember(Habit::Overwrites);
         }
-        Ok(before - self.memtable.arena.free_bytes())
+        Ok(before - memtable.arena.free_bytes())
+    }
+
+    /// The way to the end of the tree if keys are being appended and `key` is one more: then it is new, without a search.
+    #[inline]
+    fn end_for(&self, key: &[u8]) -> Option<Way> {
+        let leaf = self.state.appending_to;
+        if leaf.is_none() {
+            return None;
+        }
+        let keys = self.memtable.keys();
+        let node = leaf.node(keys.arena);
+        let last = node.anchor(node.count().wrapping_sub(1));
+        let is_beyond = !last.is_none() && node.count() < SLOTS && keys.compare(last, key) == Compared::Less;
+        is_beyond.then(|| Way::to(leaf))
     }
 
     /// The first version of a key.
@@ -110,10 +151,9 @@ impl MemtableWriter<'_> {
         key: &[u8],
         hash: u64,
         version: &NewVersion<'_>,
-        way: Option<Way>,
+        way: &Way,
     ) -> Result<(), ArenaFull> {
-        let Memtable { arena, tree, hash_index, counters, .. } = self.memtable;
-        let WriterState { growth, filling, .. } = &mut *self.state;
+        let Memtable { arena, tree, hash_index, counters, growth, .. } = self.memtable;
         let record_bytes = new_key_bytes(key, version);
         let free = arena.free_bytes();
         if record_bytes.saturating_add(growth.bytes_for_one()) > free
@@ -122,13 +162,14 @@ impl MemtableWriter<'_> {
             return Err(ArenaFull);
         }
         let keys = self.memtable.keys();
-        let way = way.unwrap_or_else(|| tree.approach(keys, growth, key));
         let at = way.rank(keys, key);
         let anchor = AnchorAt::create(arena, key, version).ok_or(ArenaFull)?;
-        counters.add(version.seqno, version.kind.is_tombstone(), key.len() + version.value.len());
-        tree.insert(keys, growth, key, anchor, (&way, at));
+        counters.add(version.seqno, version.kind.is_tombstone());
+        let end = tree.insert(keys, growth, key, anchor, (way, at));
+        self.state.appending_to = end;
+        self.memtable.remember(if end.is_none() { Habit::NewKeys } else { Habit::Appends });
         if let Some(index) = hash_index {
-            index.insert(filling, hash, anchor);
+            index.insert(&mut self.state.filling, hash, anchor);
         }
         Ok(())
     }
@@ -156,12 +197,11 @@ impl MemtableWriter<'_> {
         let shadowed = !older.is_none() && older.seqno(arena) == version.seqno;
         if shadowed {
             // Readers that stand on it go on from there; nobody new finds it.
-            let key_len = older.own_key(arena).map_or(anchor.key(arena).len(), <[u8]>::len);
-            counters.remove(older.kind(arena).is_tombstone(), key_len + older.value(arena).len());
+            counters.remove(older.kind(arena).is_tombstone());
             older = older.older(arena);
         }
         let new = VersionAt::create(arena, &version, older).ok_or(ArenaFull)?;
-        counters.add(version.seqno, version.kind.is_tombstone(), key.len() + version.value.len());
+        counters.add(version.seqno, version.kind.is_tombstone());
         if newer.is_none() {
             anchor.set_newest(arena, new);
         } else {

@@ -11,8 +11,8 @@ use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::memtable::{Memtable, MemtableCursor};
 use esker_mem::seqno::SeqNo;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 const OPERATIONS: u64 = if cfg!(debug_assertions) { 60_000 } else { 400_000 };
@@ -201,4 +201,40 @@ fn writers_exclude_each_other() {
         assert_eq!(seqnos.len(), 8);
         assert!(seqnos.is_sorted_by(|a, b| a > b));
     }
+}
+
+/// INV-MEM-7: room is asked for without the writer's lock, for what others reserved and for one more, while they insert.
+#[test]
+fn room_promised_while_others_insert_is_there() {
+    let mut taken = 0;
+    for round in 0..2_000_usize {
+        let table = memtable(KeyOrder::Bytes, 4_096 + round * 8, 0);
+        // As the write path counts: raised one at a time before the question, lowered after the insert.
+        let (asking, reserved, start) = (Mutex::new(()), AtomicUsize::new(0), Barrier::new(2));
+        let write = |writer: usize| {
+            start.wait();
+            for i in (0..).take_while(|i| *i < 500) {
+                let key = (i * 7919 + writer * 31 + round).to_be_bytes();
+                let one_at_a_time = asking.lock().unwrap();
+                let outstanding = reserved.fetch_add(1, Ordering::SeqCst) + 1;
+                let has_room = table.has_room(outstanding, outstanding * 24);
+                drop(one_at_a_time);
+                if !has_room {
+                    return i;
+                }
+                let seqno = (i * 2 + writer) as SeqNo;
+                table
+                    .write()
+                    .insert(&key, hash(&key), seqno, Kind::Put, &[1; 16])
+                    .expect("room was promised");
+                reserved.fetch_sub(1, Ordering::SeqCst);
+            }
+            0
+        };
+        taken += thread::scope(|scope| {
+            let other = scope.spawn(|| write(1));
+            write(0) + other.join().unwrap()
+        });
+    }
+    assert!(taken > 10_000, "{taken}");
 }

@@ -204,6 +204,62 @@ fn versions_out_of_order_are_linked_whole() {
     );
 }
 
+/// Two writers look without the lock and insert with it, while the other one splits the leaves that they saw.
+fn lookers() {
+    let memtable = new_memtable();
+    let seqno = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    for key in &SPLITS[..4] {
+        insert(&memtable, key, seqno.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
+    }
+    let writers: Vec<_> = (0..2)
+        .map(|first| {
+            let (memtable, seqno) = (Arc::clone(&memtable), Arc::clone(&seqno));
+            shuttle::thread::spawn(move || {
+                for key in SPLITS[4..].iter().skip(first).step_by(2) {
+                    let place = memtable.look(key.as_bytes(), hash(key));
+                    let mut writer = memtable.write();
+                    let seqno = seqno.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    let value = format!("{key}@{seqno}");
+                    writer.insert_at(key.as_bytes(), &place, seqno, Kind::Put, value.as_bytes()).unwrap();
+                }
+            })
+        })
+        .collect();
+    scan(&mut memtable.cursor(), SeqNo::MAX, true);
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    let seqnos: BTreeSet<_> = (0..u64::try_from(SPLITS.len()).unwrap()).collect();
+    for forward in [true, false] {
+        let seen = scan(&mut memtable.cursor(), SeqNo::MAX, forward);
+        assert_eq!(seen.iter().map(|(_, seqno)| seqno.0).collect::<BTreeSet<_>>(), seqnos);
+    }
+    let mut cursor = memtable.cursor();
+    for key in SPLITS {
+        assert!(memtable.get(key.as_bytes(), hash(key), SeqNo::MAX).is_some(), "get of {key}");
+        cursor.seek(key.as_bytes());
+        assert_eq!(here(&cursor).0, *key, "seek");
+    }
+}
+
+/// INV-MEM-11.
+#[test]
+fn places_seen_without_the_lock_are_checked_under_it() {
+    shuttle::check_pct(lookers, schedules(), 3);
+    shuttle::check_random(lookers, schedules() / 4 + 1);
+}
+
+/// INV-MEM-11: without the check, a key goes into a leaf that a split took its range from.
+#[test]
+fn the_model_catches_writers_that_trust_old_leaves() {
+    let caught = catch_unwind(|| {
+        plant(Fault::TrustsOldLeaves);
+        shuttle::check_pct(lookers, 20_000, 3);
+    });
+    plant(Fault::None);
+    assert!(caught.is_err());
+}
+
 /// Whether the model catches `fault` when looking for entries in this way.
 fn catches(fault: Fault, script: Script, present: usize, ways: [usize; 2]) -> bool {
     let caught = catch_unwind(|| {

@@ -62,6 +62,7 @@ pub(crate) enum Fault {
     None,
     StaysLeft,
     BelievesTornReads,
+    TrustsOldLeaves,
 }
 
 thread_local! {
@@ -79,4 +80,8 @@ pub(crate) fn stays_left() -> bool {
 
 pub(crate) fn believes_torn_reads() -> bool {
     FAULT.get() == Fault::BelievesTornReads
+}
+
+pub(crate) fn trusts_old_leaves() -> bool {
+    FAULT.get() == Fault::TrustsOldLeaves
 }

@@ -160,8 +160,9 @@ impl Node {
     }
 
     /// Initialises what recycled memory may hold. Only for a node that nobody knows.
-    pub(crate) fn clear(&self) {
+    pub(crate) fn clear(&self, level: u32) {
         self.changes.store(0, Ordering::Relaxed);
+        self.level.store(level, Ordering::Relaxed);
         self.link(NodeAt::NONE, NodeAt::NONE);
     }
 
