@@ -88,6 +88,15 @@ impl Slice {
         }
     }
 
+    /// The first `len` bytes of `room` (all of it, where `len` is greater), copied at its full width: that costs less than
+    /// copying a length that is only known at run time. Does not allocate.
+    #[inline]
+    #[must_use]
+    pub fn from_room(room: &[u8; INLINE_MAX], len: usize) -> Self {
+        let len = u8::try_from(len.min(INLINE_MAX)).unwrap_or_default();
+        Self(Repr::Inline { len, bytes: *room })
+    }
+
     /// `bytes` inside the slice itself, if they fit.
     #[inline]
     fn inline(bytes: &[u8]) -> Option<Self> {

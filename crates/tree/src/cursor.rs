@@ -13,6 +13,7 @@ pub(crate) mod merge;
 pub(crate) mod test_source;
 pub(crate) mod visible;
 
+use esker_format::data_block::walk::{Glide, Stretch};
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
@@ -59,4 +60,34 @@ pub(crate) trait Cursor {
 
     /// The value, in a form that outlives the cursor: a pinned block where there is one, else a copy.
     fn value_slice(&self) -> Slice;
+
+    /// The user key as a slice of its own.
+    #[inline]
+    fn key_slice(&self) -> Slice {
+        Slice::new(self.key())
+    }
+
+    /// Allows the cursor to glide, until it seeks: to step onto entries within `stretch` without asking its caller. What
+    /// was allowed before is forgotten. A cursor that cannot glide says [`Glide::Stopped`].
+    #[inline]
+    fn open_stretch(&mut self, _stretch: &Stretch<'_>) {}
+
+    /// Forgets what [`Self::open_stretch`] allowed.
+    #[inline]
+    fn close_stretch(&mut self) {}
+
+    /// Goes to the next entry if it lies within the open stretch forward, is a `Put` below the stretch's bound, and has
+    /// another key than the current one; otherwise stays. The cursor must be valid.
+    #[inline]
+    fn glide_next(&mut self) -> Glide {
+        Glide::Stopped
+    }
+
+    /// Goes to the previous entry, or with `here` stays at this one, if that entry lies within the open stretch backward, is
+    /// a `Put` below the stretch's bound, and the entry before it has another key. Otherwise stays and says so. The cursor
+    /// must be valid; without `here`, no newer version of the current key may come before it.
+    #[inline]
+    fn glide_prev(&mut self, _here: bool) -> Glide {
+        Glide::Stopped
+    }
 }

@@ -4,7 +4,8 @@
 //! point in time throughout. The two ends are two cursors, made when first asked; they stop where they meet.
 //!
 //! Cost: positioning asks every memtable and run once; each entry costs a step of the source that it comes from
-//! and no allocation for keys of up to 30 bytes. Values in tables are pinned, not copied.
+//! and no allocation for keys of up to 30 bytes. Values in tables are pinned, not copied. Most steps are glides, within one
+//! block and past no other source's key, and are compared with nothing (INV-READ-3).
 //!
 //! An error ends the iteration.
 
@@ -18,7 +19,7 @@ use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::{Slice, UserKey, UserValue};
 
-use crate::cursor::merge::MergeCursor;
+use crate::cursor::merge::{MergeCursor, Reach};
 use crate::cursor::visible::VisibleCursor;
 use crate::error::Result;
 use crate::scan::source::Source;
@@ -35,6 +36,14 @@ type End = VisibleCursor<MergeCursor<Source>>;
 struct Stand {
     cursor: End,
     pending: bool,
+}
+
+impl Stand {
+    /// What it stands on.
+    #[inline]
+    fn entry(&self) -> EntryGuard {
+        EntryGuard(Ok((self.cursor.key_slice(), self.cursor.value_slice())))
+    }
 }
 
 /// One entry of a range read, or the error that ended it.
@@ -141,7 +150,12 @@ impl Range {
             .version
             .runs()
             .map(|run| Source::Run(RunCursor::new(run.clone(), self.order.clone(), Fill::Cache)));
-        let merged = MergeCursor::new(memtables.chain(runs).collect(), self.order.clone());
+        let key = |bound: &Bound<UserKey>| match bound {
+            Bound::Included(key) | Bound::Excluded(key) => Some(key.clone()),
+            Bound::Unbounded => None,
+        };
+        let reach = Reach { bound: self.bound, upper: key(&self.upper), lower: key(&self.lower) };
+        let merged = MergeCursor::new(memtables.chain(runs).collect(), self.order.clone()).gliding(reach);
         VisibleCursor::new(merged, self.order.clone(), self.bound)
     }
 
@@ -173,6 +187,23 @@ impl Range {
             }
         }
         Ok(end)
+    }
+
+    /// Glides the front end: to an entry within the bounds, which need not be asked. While the back end stands somewhere,
+    /// each entry must be compared with it.
+    #[inline]
+    fn glide_front(&mut self) -> Option<EntryGuard> {
+        let front = self.front.as_mut().filter(|front| !front.pending)?;
+        let glides = self.back.is_none() && self.prefix.is_none() && front.cursor.glide_next();
+        glides.then(|| front.entry())
+    }
+
+    /// Glides the back end, as [`Self::glide_front`].
+    #[inline]
+    fn glide_back(&mut self) -> Option<EntryGuard> {
+        let back = self.back.as_mut().filter(|back| !back.pending)?;
+        let glides = self.front.is_none() && self.prefix.is_none() && back.cursor.glide_prev();
+        glides.then(|| back.entry())
     }
 
     /// Whether the front end stands on an entry of the range that the back end has not reached.
@@ -261,9 +292,7 @@ impl Range {
     #[inline]
     fn outcome(&mut self, stepped: Result<bool>, end: fn(&Self) -> Option<&Stand>) -> Option<EntryGuard> {
         match stepped {
-            Ok(true) => {
-                end(self).map(|end| EntryGuard(Ok((Slice::new(end.cursor.key()), end.cursor.value_slice()))))
-            }
+            Ok(true) => end(self).map(Stand::entry),
             Ok(false) => {
                 self.done = true;
                 None
@@ -378,6 +407,9 @@ impl Iterator for Range {
         if self.done {
             return None;
         }
+        if let Some(entry) = self.glide_front() {
+            return Some(entry);
+        }
         let stepped = self.step_front();
         self.outcome(stepped, |range| range.front.as_ref())
     }
@@ -388,6 +420,9 @@ impl DoubleEndedIterator for Range {
     fn next_back(&mut self) -> Option<EntryGuard> {
         if self.done {
             return None;
+        }
+        if let Some(entry) = self.glide_back() {
+            return Some(entry);
         }
         let stepped = self.step_back();
         self.outcome(stepped, |range| range.back.as_ref())

@@ -56,6 +56,25 @@ pub struct Entry<'a> {
     pub value: &'a [u8],
 }
 
+/// Where the parts of one entry lie in the payload.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) suffix_len: usize,
+    pub(crate) remainder_at: usize,
+    pub(crate) value_at: usize,
+    pub(crate) end: usize,
+}
+
+impl Parts {
+    /// Whether two entries of one payload, whose heads are equal, have the same key byte for byte.
+    #[inline]
+    pub(crate) fn same_key(&self, other: &Self, payload: &[u8]) -> bool {
+        self.suffix_len == other.suffix_len
+            && payload.get(self.remainder_at..self.value_at)
+                == payload.get(other.remainder_at..other.value_at)
+    }
+}
+
 impl Layout {
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(STRUCTURE, payload);
@@ -132,7 +151,29 @@ impl Layout {
 
     #[inline]
     pub(crate) fn head(&self, payload: &[u8], index: usize) -> u64 {
-        self.heads(payload).get(index).map_or(0, |&head| load(head))
+        if !self.has_heads || index >= self.count {
+            return 0;
+        }
+        payload.get(HEADER_BYTES + 8 * index..).and_then(<[u8]>::first_chunk).map_or(0, |&head| load(head))
+    }
+
+    /// The kind of all entries, if they have one in common without being asked.
+    #[inline]
+    pub(crate) fn uniform_kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
+    /// Where the parts of the entry at `index` lie in the payload.
+    #[inline]
+    pub(crate) fn parts(&self, payload: &[u8], index: usize) -> Parts {
+        let range = self.entry_range(payload, index);
+        let (suffix_len, varint_len) = match payload.get(range.start) {
+            Some(&short) if short < 0x80 => (usize::from(short), 1),
+            _ => suffix_len(payload.get(range.clone()).unwrap_or_default()),
+        };
+        let remainder_at = range.start + varint_len;
+        let value_at = remainder_at + self.remainder_len(suffix_len);
+        Parts { suffix_len, remainder_at, value_at, end: range.end }
     }
 
     /// The fingerprints; none in a block without them.

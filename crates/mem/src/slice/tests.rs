@@ -31,6 +31,16 @@ fn every_constructor_keeps_the_bytes() {
 }
 
 #[test]
+fn a_room_gives_its_first_bytes_and_never_more_than_it_has() {
+    let room = *b"0123456789abcdefghijklmnopqrst";
+    for len in 0..INLINE_MAX + 3 {
+        let slice = Slice::from_room(&room, len);
+        assert_eq!(slice.as_bytes(), &room[..len.min(INLINE_MAX)]);
+        assert_eq!(slice, Slice::new(&room[..len.min(INLINE_MAX)]), "what lies behind does not count");
+    }
+}
+
+#[test]
 fn taking_a_vector_over_does_not_copy_it() {
     let mut plain = Vec::with_capacity(5_000);
     plain.extend_from_slice(&bytes(4_096));

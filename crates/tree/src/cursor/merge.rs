@@ -2,8 +2,12 @@
 //!
 //! The child that stands on the least entry wins; the second least is remembered as its *rival*. Moving on compares
 //! the winner only with the rival, so a run of entries from one source costs one comparison each. When the
-//! rival takes over, all children are looked at once. With the few sources of a settled tree (at most
+//! rival takes over, the others are looked at once for the new rival. With the few sources of a settled tree (at most
 //! three runs and the memtables) that is cheaper than keeping a heap or a tree of losers in order.
+//!
+//! A merge that is told its [`Reach`] lets a child that won twice in a row *glide* up to the rival's key, without coming
+//! back here for each entry (INV-READ-3). Other children do not move meanwhile, or only away, so a stretch that was opened
+//! earlier can only be too short; it is closed when the direction changes.
 //!
 //! Comparisons look at heads first, and at whole keys only where the heads are equal (byte order only).
 //! Entries with the same key and sequence number come from the newer source first: children are given newest first.
@@ -12,6 +16,7 @@
 
 use std::cmp::Ordering;
 
+use esker_format::data_block::walk::{Glide, Stretch};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
@@ -19,6 +24,16 @@ use esker_mem::slice::Slice;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
+
+/// What a merge may show by gliding.
+pub(crate) struct Reach {
+    /// Entries at or above it are not shown.
+    pub(crate) bound: SeqNo,
+    /// A glide forward ends before it.
+    pub(crate) upper: Option<Slice>,
+    /// A glide backward ends behind it.
+    pub(crate) lower: Option<Slice>,
+}
 
 struct Child<C> {
     cursor: C,
@@ -46,6 +61,8 @@ pub(crate) struct MergeCursor<C> {
     winner: usize,
     rival: usize,
     forward: bool,
+    /// Without it, or under another order than that of bytes, nothing glides.
+    reach: Option<Reach>,
 }
 
 #[allow(
@@ -57,7 +74,13 @@ impl<C: Cursor> MergeCursor<C> {
     pub(crate) fn new(cursors: Vec<C>, order: KeyOrder) -> Self {
         let children = cursors.into_iter().map(|cursor| Child { cursor, head: 0, live: false }).collect();
         let heads_order = order.is_bytes();
-        Self { children, order, heads_order, winner: NONE, rival: NONE, forward: true }
+        Self { children, order, heads_order, winner: NONE, rival: NONE, forward: true, reach: None }
+    }
+
+    /// Allows to glide within `reach`.
+    pub(crate) fn gliding(mut self, reach: Reach) -> Self {
+        self.reach = self.heads_order.then_some(reach);
+        self
     }
 
     /// Whether child `a` comes before child `b` in the current direction.
@@ -90,6 +113,36 @@ impl<C: Cursor> MergeCursor<C> {
         self.rival = rival;
     }
 
+    /// Makes the rival the winner, and finds the new rival.
+    fn hand_over(&mut self) {
+        self.winner = self.rival;
+        let mut rival = NONE;
+        for i in 0..self.children.len() {
+            if i != self.winner && self.children[i].live && (rival == NONE || self.before(i, rival)) {
+                rival = i;
+            }
+        }
+        self.rival = rival;
+    }
+
+    /// Lets the winner glide up to the rival and the end of the reach.
+    fn open_stretch(&mut self, exact: bool) {
+        let Some(reach) = &self.reach else { return };
+        let end = if self.forward { &reach.upper } else { &reach.lower };
+        let (winner, rival) = if self.rival == NONE {
+            (self.children.get_mut(self.winner), None)
+        } else {
+            match self.children.get_disjoint_mut([self.winner, self.rival]) {
+                Ok([winner, rival]) => (Some(winner), Some(rival.cursor.key())),
+                Err(_) => (None, None),
+            }
+        };
+        if let Some(winner) = winner {
+            let limits = [rival, end.as_deref()];
+            winner.cursor.open_stretch(&Stretch { forward: self.forward, bound: reach.bound, limits, exact });
+        }
+    }
+
     /// Positions every child by `seek`, then elects. On an error the cursor stands on no entry.
     fn position(&mut self, forward: bool, mut seek: impl FnMut(&mut C) -> Result<()>) -> Result<()> {
         self.forward = forward;
@@ -112,12 +165,10 @@ impl<C: Cursor> MergeCursor<C> {
             return moved;
         }
         self.children[winner].refresh();
-        if self.rival == NONE {
-            if !self.children[winner].live {
-                self.winner = NONE;
-            }
-        } else if !self.children[winner].live || !self.before(winner, self.rival) {
-            self.elect();
+        if self.children[winner].live && (self.rival == NONE || self.before(winner, self.rival)) {
+            self.open_stretch(false);
+        } else {
+            self.hand_over();
         }
         Ok(())
     }
@@ -130,6 +181,7 @@ impl<C: Cursor> MergeCursor<C> {
         let seqno = self.children[winner].cursor.seqno();
         self.forward = forward;
         for i in 0..self.children.len() {
+            self.children[i].cursor.close_stretch();
             if i == winner {
                 let cursor = &mut self.children[i].cursor;
                 if forward { cursor.next()? } else { cursor.prev()? }
@@ -217,7 +269,8 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
 
     #[inline]
     fn head(&self) -> u64 {
-        self.children[self.winner].head
+        // Not the child's: that is of the entry before a glide.
+        self.winner().head()
     }
 
     #[inline]
@@ -238,6 +291,39 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
     #[inline]
     fn value_slice(&self) -> Slice {
         self.winner().value_slice()
+    }
+
+    #[inline]
+    fn key_slice(&self) -> Slice {
+        self.winner().key_slice()
+    }
+
+    #[inline]
+    fn glide_next(&mut self) -> Glide {
+        if !self.forward {
+            return Glide::Stopped;
+        }
+        match self.children[self.winner].cursor.glide_next() {
+            Glide::Tied => {
+                self.open_stretch(true);
+                self.children[self.winner].cursor.glide_next()
+            }
+            glide => glide,
+        }
+    }
+
+    #[inline]
+    fn glide_prev(&mut self, here: bool) -> Glide {
+        if self.forward {
+            return Glide::Stopped;
+        }
+        match self.children[self.winner].cursor.glide_prev(here) {
+            Glide::Tied => {
+                self.open_stretch(true);
+                self.children[self.winner].cursor.glide_prev(here)
+            }
+            glide => glide,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A cursor over a vector, for tests of the cursors that stand on others.
 
+use esker_format::data_block::walk::{Glide, Stretch};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::head::head;
 use esker_mem::kind::Kind;
@@ -19,6 +20,10 @@ pub(crate) struct VecCursor {
     at: Option<usize>,
     order: KeyOrder,
     pub(crate) fails_in: Option<usize>,
+    /// Glides within: direction, bound, limits, and whether ties are settled.
+    stretch: Option<(bool, SeqNo, Vec<Vec<u8>>, bool)>,
+    /// How many entries were glided onto.
+    pub(crate) glides: usize,
 }
 
 /// Sorts into internal order.
@@ -30,7 +35,7 @@ impl VecCursor {
     pub(crate) fn new(mut entries: Vec<TestEntry>, order: &KeyOrder) -> Self {
         sort(&mut entries, order);
         let values = entries.iter().map(|entry| entry.1.to_string()).collect();
-        Self { entries, values, at: None, order: order.clone(), fails_in: None }
+        Self { entries, values, at: None, order: order.clone(), fails_in: None, stretch: None, glides: 0 }
     }
 
     fn go(&mut self, at: Option<usize>) -> Result<()> {
@@ -45,6 +50,24 @@ impl VecCursor {
         Ok(())
     }
 
+    /// Whether a glide may step onto entry `at`, coming from or passing on to the entry at `other`. A limit with the same
+    /// first byte is a tie until the stretch is exact.
+    fn may_glide(&self, forward: bool, at: Option<usize>, other: Option<usize>) -> Glide {
+        let (Some((open_forward, bound, limits, exact)), Some(at), Some(other)) = (&self.stretch, at, other)
+        else {
+            return Glide::Stopped;
+        };
+        let (Some(entry), Some(other)) = (self.entries.get(at), self.entries.get(other)) else {
+            return Glide::Stopped;
+        };
+        if !exact && limits.iter().any(|limit| limit.first() == entry.0.first()) {
+            return Glide::Tied;
+        }
+        let inside = limits.iter().all(|limit| if forward { entry.0 < *limit } else { entry.0 > *limit });
+        let plain = entry.2 == Kind::Put && entry.1 < *bound && entry.0 != other.0;
+        if *open_forward == forward && inside && plain { Glide::Moved } else { Glide::Stopped }
+    }
+
     fn entry(&self) -> &TestEntry {
         &self.entries[self.at.expect("valid")]
     }
@@ -56,18 +79,22 @@ impl Cursor for VecCursor {
     }
 
     fn seek_to_first(&mut self) -> Result<()> {
+        self.stretch = None;
         self.go(Some(0))
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
+        self.stretch = None;
         self.go(self.entries.len().checked_sub(1))
     }
 
     fn seek(&mut self, key: &[u8]) -> Result<()> {
+        self.stretch = None;
         self.go(Some(self.entries.partition_point(|e| self.order.compare(&e.0, key).is_lt())))
     }
 
     fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        self.stretch = None;
         self.go(self.entries.partition_point(|e| self.order.compare(&e.0, key).is_le()).checked_sub(1))
     }
 
@@ -101,5 +128,34 @@ impl Cursor for VecCursor {
 
     fn value_slice(&self) -> Slice {
         Slice::new(self.value())
+    }
+
+    fn open_stretch(&mut self, stretch: &Stretch<'_>) {
+        let limits = stretch.limits.iter().flatten().map(|limit| limit.to_vec()).collect();
+        self.stretch = Some((stretch.forward, stretch.bound, limits, stretch.exact));
+    }
+
+    fn close_stretch(&mut self) {
+        self.stretch = None;
+    }
+
+    fn glide_next(&mut self) -> Glide {
+        let next = self.at.map(|at| at + 1);
+        let glide = self.may_glide(true, next, self.at);
+        if glide == Glide::Moved {
+            self.at = next;
+            self.glides += 1;
+        }
+        glide
+    }
+
+    fn glide_prev(&mut self, here: bool) -> Glide {
+        let target = if here { self.at } else { self.at.and_then(|at| at.checked_sub(1)) };
+        let glide = self.may_glide(false, target, target.and_then(|target| target.checked_sub(1)));
+        if glide == Glide::Moved {
+            self.at = target;
+            self.glides += 1;
+        }
+        glide
     }
 }

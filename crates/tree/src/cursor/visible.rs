@@ -6,8 +6,13 @@
 //! Backward, versions of a key arrive oldest first, so the cursor walks to the far side of the key and keeps the
 //! newest visible version that it met; the source then stands before the key that is shown.
 //!
+//! Most steps need none of that: where the source can tell by itself that the next entry is the newest version of another
+//! live key, it *glides* onto it, and the key is neither copied nor compared ([`VisibleCursor::glide_next`],
+//! [`VisibleCursor::glide_prev`]). A cursor that glides may stand on the shown entry in either direction.
+//!
 //! Not here: bounds of a range ([`crate::scan`]).
 
+use esker_format::data_block::walk::Glide;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
@@ -21,6 +26,8 @@ enum Stand {
     Nowhere,
     /// The source stands on the shown entry.
     On,
+    /// The same, having come backward: all versions of the shown key lie behind it or on it.
+    OnNewest,
     /// The source stands before the shown key, on an entry or not.
     Before,
 }
@@ -30,7 +37,7 @@ pub(crate) struct VisibleCursor<C> {
     source: C,
     order: KeyOrder,
     bound: SeqNo,
-    /// The shown key, or the last one that was decided.
+    /// The shown key if the source does not stand on it, or the last one that was decided.
     key: Vec<u8>,
     /// The shown value, when the source has moved on from it.
     value: Slice,
@@ -52,15 +59,47 @@ impl<C: Cursor> VisibleCursor<C> {
     /// The user key. The cursor must be valid.
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {
-        &self.key
+        match self.stand {
+            Stand::On | Stand::OnNewest => self.source.key(),
+            Stand::Before | Stand::Nowhere => &self.key,
+        }
+    }
+
+    /// The user key as a slice of its own. The cursor must be valid.
+    #[inline]
+    pub(crate) fn key_slice(&self) -> Slice {
+        match self.stand {
+            Stand::On | Stand::OnNewest => self.source.key_slice(),
+            Stand::Before | Stand::Nowhere => Slice::new(&self.key),
+        }
     }
 
     /// The value, pinned. The cursor must be valid.
     #[inline]
     pub(crate) fn value_slice(&self) -> Slice {
         match self.stand {
-            Stand::On => self.source.value_slice(),
+            Stand::On | Stand::OnNewest => self.source.value_slice(),
             Stand::Before | Stand::Nowhere => self.value.clone(),
+        }
+    }
+
+    /// Goes to the next live key, if the source can glide there; else stays. A glide ends before the end of the source's
+    /// reach.
+    #[inline]
+    pub(crate) fn glide_next(&mut self) -> bool {
+        self.stand == Stand::On && self.source.glide_next() == Glide::Moved
+    }
+
+    /// Goes to the previous live key, if the source can glide there; else stays. As [`Self::glide_next`].
+    #[inline]
+    pub(crate) fn glide_prev(&mut self) -> bool {
+        match self.stand {
+            Stand::OnNewest => self.source.glide_prev(false) == Glide::Moved,
+            Stand::Before if self.source.valid() && self.source.glide_prev(true) == Glide::Moved => {
+                self.stand = Stand::OnNewest;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -99,6 +138,7 @@ impl<C: Cursor> VisibleCursor<C> {
         if stand == Stand::Before {
             self.source.seek(&self.key)?;
         } else {
+            self.remember_key();
             self.source.next()?;
         }
         self.settle_forward(true)
@@ -106,14 +146,25 @@ impl<C: Cursor> VisibleCursor<C> {
 
     /// Goes to the previous live key. The cursor must be valid.
     pub(crate) fn prev(&mut self) -> Result<()> {
-        if self.stand == Stand::On {
-            self.stand = Stand::Nowhere;
-            self.source.seek_for_prev(&self.key)?;
-            while self.source.valid() && self.order.same_key(self.source.key(), &self.key) {
-                self.source.prev()?;
+        match std::mem::replace(&mut self.stand, Stand::Nowhere) {
+            Stand::On => {
+                self.remember_key();
+                self.source.seek_for_prev(&self.key)?;
+                while self.source.valid() && self.order.same_key(self.source.key(), &self.key) {
+                    self.source.prev()?;
+                }
             }
+            Stand::OnNewest => self.source.prev()?,
+            Stand::Before | Stand::Nowhere => {}
         }
         self.settle_backward()
+    }
+
+    /// The key that the source stands on is decided.
+    #[inline]
+    fn remember_key(&mut self) {
+        self.key.clear();
+        self.key.extend_from_slice(self.source.key());
     }
 
     /// From where the source stands, goes forward to a visible entry. With `decided`, versions of `self.key` are
@@ -125,13 +176,12 @@ impl<C: Cursor> VisibleCursor<C> {
         while self.source.valid() {
             let passed = decided && self.order.same_key(self.source.key(), &self.key);
             if !passed && self.source.seqno() < self.bound {
-                self.key.clear();
-                self.key.extend_from_slice(self.source.key());
-                decided = true;
                 if !self.source.kind().is_tombstone() {
                     self.stand = Stand::On;
                     return Ok(());
                 }
+                self.remember_key();
+                decided = true;
             }
             self.source.next()?;
         }
@@ -142,8 +192,7 @@ impl<C: Cursor> VisibleCursor<C> {
     fn settle_backward(&mut self) -> Result<()> {
         self.stand = Stand::Nowhere;
         while self.source.valid() {
-            self.key.clear();
-            self.key.extend_from_slice(self.source.key());
+            self.remember_key();
             let mut live = false;
             while self.source.valid() && self.order.same_key(self.source.key(), &self.key) {
                 if self.source.seqno() < self.bound {
@@ -151,8 +200,7 @@ impl<C: Cursor> VisibleCursor<C> {
                     if live {
                         self.value = self.source.value_slice();
                         if !self.order.identity() {
-                            self.key.clear();
-                            self.key.extend_from_slice(self.source.key());
+                            self.remember_key();
                         }
                     }
                 }

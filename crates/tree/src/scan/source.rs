@@ -1,5 +1,6 @@
 //! What a range read merges: memtables and runs, told apart by a match and not by a table of functions.
 
+use esker_format::data_block::walk::{Glide, Stretch};
 use esker_mem::kind::Kind;
 use esker_mem::memtable::MemtableCursor;
 use esker_mem::seqno::SeqNo;
@@ -84,5 +85,28 @@ impl Cursor for Source {
     #[inline]
     fn value_slice(&self) -> Slice {
         on_source!(self, c => c.value_slice())
+    }
+
+    #[inline]
+    fn key_slice(&self) -> Slice {
+        on_source!(self, c => Cursor::key_slice(c))
+    }
+
+    fn open_stretch(&mut self, stretch: &Stretch<'_>) {
+        on_source!(self, c => c.open_stretch(stretch));
+    }
+
+    fn close_stretch(&mut self) {
+        on_source!(self, c => c.close_stretch());
+    }
+
+    #[inline]
+    fn glide_next(&mut self) -> Glide {
+        on_source!(self, c => c.glide_next())
+    }
+
+    #[inline]
+    fn glide_prev(&mut self, here: bool) -> Glide {
+        on_source!(self, c => c.glide_prev(here))
     }
 }

@@ -1,7 +1,6 @@
 //! The cursor over a table.
 //!
-//! It stands on one entry of one data block. Moving within the block assembles the next key over the block's common
-//! prefix in a buffer; leaving the block reads the next one through the index.
+//! It is a cursor over one data block ([`BlockCursor`]); leaving the block reads the next one through the index.
 //!
 //! A run of blocks read for a merge goes past the cache ([`Fill::Bypass`]): data that is about to be rewritten must not
 //! push out what readers use.
@@ -10,6 +9,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use esker_format::data_block::DataBlock;
+use esker_format::data_block::walk::{BlockCursor, Glide, Stretch};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::head::head;
 use esker_mem::kind::Kind;
@@ -34,57 +34,60 @@ pub(crate) struct TableCursor {
     table: Arc<Table>,
     order: KeyOrder,
     fill: Fill,
-    /// The ordinal of `block` in the table.
+    /// The ordinal of the block that the cursor stands in.
     block_at: usize,
-    block: Option<DataBlock>,
-    /// The index of the current entry in `block`.
-    at: usize,
-    /// The current key.
-    key: Vec<u8>,
+    block: Option<BlockCursor>,
 }
 
 impl TableCursor {
     pub(crate) fn new(table: Arc<Table>, order: KeyOrder, fill: Fill) -> Self {
-        Self { table, order, fill, block_at: 0, block: None, at: 0, key: Vec::new() }
+        Self { table, order, fill, block_at: 0, block: None }
     }
 
-    /// Loads block `block_at` unless it is loaded. Beyond the ends there is none.
-    fn enter(&mut self, block_at: Option<usize>) -> Result<Option<&DataBlock>> {
-        let Some(wanted) = block_at.filter(|&at| at < self.table.block_count()) else {
-            self.block = None;
-            return Ok(None);
+    fn load(&self, block_at: usize) -> Result<DataBlock> {
+        match self.fill {
+            Fill::Cache => self.table.block(block_at),
+            Fill::Bypass => self.table.block_uncached(block_at),
+        }
+    }
+
+    /// Stands on the entry of block `block_at` that `choose` says, or nowhere beyond the blocks or if there is no such entry.
+    /// Says whether it stands.
+    fn enter(
+        &mut self,
+        block_at: Option<usize>,
+        choose: impl FnOnce(&DataBlock) -> Option<usize>,
+    ) -> Result<bool> {
+        // On an error the cursor stands nowhere.
+        let held = self.block.take();
+        let Some(wanted) = block_at.filter(|&at| at < self.table.block_count()) else { return Ok(false) };
+        self.block = match held {
+            Some(mut cursor) if self.block_at == wanted => choose(cursor.block()).map(|at| {
+                cursor.seek(at);
+                cursor
+            }),
+            held => {
+                let block = self.load(wanted)?;
+                match (choose(&block), held) {
+                    (Some(at), Some(mut cursor)) => {
+                        cursor.enter(block, at);
+                        Some(cursor)
+                    }
+                    (Some(at), None) => Some(BlockCursor::new(block, at)),
+                    (None, _) => None,
+                }
+            }
         };
-        if self.block.is_none() || self.block_at != wanted {
-            self.block = None;
-            self.block = Some(match self.fill {
-                Fill::Cache => self.table.block(wanted)?,
-                Fill::Bypass => self.table.block_uncached(wanted)?,
-            });
-            self.block_at = wanted;
-        }
-        Ok(self.block.as_ref())
+        self.block_at = wanted;
+        Ok(self.block.is_some())
     }
 
-    /// Stands on entry `at` of the loaded block, having come from another block.
-    fn stand(&mut self, at: usize) {
-        self.at = at;
-        if let Some(block) = &self.block {
-            block.key_into(at, &mut self.key);
-        }
-    }
-
-    fn first_of(&mut self, block_at: Option<usize>) -> Result<()> {
-        if self.enter(block_at)?.is_some() {
-            self.stand(0);
-        }
-        Ok(())
+    fn first_of(&mut self, block_at: usize) -> Result<()> {
+        self.enter(Some(block_at), |_| Some(0)).map(drop)
     }
 
     fn last_of(&mut self, block_at: Option<usize>) -> Result<()> {
-        if let Some(last) = self.enter(block_at)?.map(|block| block.len() - 1) {
-            self.stand(last);
-        }
-        Ok(())
+        self.enter(block_at, |block| block.len().checked_sub(1)).map(drop)
     }
 }
 
@@ -95,7 +98,7 @@ impl Cursor for TableCursor {
     }
 
     fn seek_to_first(&mut self) -> Result<()> {
-        self.first_of(Some(0))
+        self.first_of(0)
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
@@ -108,25 +111,25 @@ impl Cursor for TableCursor {
             self.block = None;
             return Ok(());
         };
-        let Some(block) = self.enter(Some(block_at))? else { return Ok(()) };
-        let (at, len) = (block.lower_bound(key, &order), block.len());
-        if at < len {
-            self.stand(at);
-            return Ok(());
+        let found = |block: &DataBlock| Some(block.lower_bound(key, &order)).filter(|&at| at < block.len());
+        if !self.enter(Some(block_at), found)? {
+            // The separator is at or after the key, but the block's last key is before it.
+            self.first_of(block_at + 1)?;
         }
-        // The separator is at or after the key, but the block's last key is before it.
-        self.first_of(Some(block_at + 1))
+        Ok(())
     }
 
     fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
         self.seek(key)?;
         // Versions of the key may go on over several blocks; the one before the first later key is wanted.
-        while self.valid() && self.order.compare(&self.key, key) != Ordering::Greater {
-            let upper = self.block.as_ref().map_or(0, |block| block.upper_bound(key, &self.order));
-            if self.block.as_ref().is_some_and(|block| upper < block.len()) {
-                self.stand(upper);
+        while let Some(block) = &mut self.block
+            && self.order.compare(block.key(), key) != Ordering::Greater
+        {
+            let upper = block.block().upper_bound(key, &self.order);
+            if upper < block.block().len() {
+                block.seek(upper);
             } else {
-                self.first_of(Some(self.block_at + 1))?;
+                self.first_of(self.block_at + 1)?;
             }
         }
         if self.valid() { self.prev() } else { self.seek_to_last() }
@@ -134,23 +137,19 @@ impl Cursor for TableCursor {
 
     #[inline]
     fn next(&mut self) -> Result<()> {
-        if let Some(block) = &self.block
-            && self.at + 1 < block.len()
+        if let Some(block) = &mut self.block
+            && block.step_next()
         {
-            self.at += 1;
-            block.suffix_into(&block.entry(self.at), &mut self.key);
             return Ok(());
         }
-        self.first_of(Some(self.block_at + 1))
+        self.first_of(self.block_at + 1)
     }
 
     #[inline]
     fn prev(&mut self) -> Result<()> {
-        if let Some(block) = &self.block
-            && self.at > 0
+        if let Some(block) = &mut self.block
+            && block.step_prev()
         {
-            self.at -= 1;
-            block.suffix_into(&block.entry(self.at), &mut self.key);
             return Ok(());
         }
         self.last_of(self.block_at.checked_sub(1))
@@ -158,31 +157,59 @@ impl Cursor for TableCursor {
 
     #[inline]
     fn key(&self) -> &[u8] {
-        &self.key
+        self.block.as_ref().map_or(&[], BlockCursor::key)
     }
 
     #[inline]
     fn head(&self) -> u64 {
-        head(&self.key)
+        head(self.key())
     }
 
     #[inline]
     fn seqno(&self) -> SeqNo {
-        self.block.as_ref().map_or(0, |block| block.seqno(self.at))
+        self.block.as_ref().map_or(0, BlockCursor::seqno)
     }
 
     #[inline]
     fn kind(&self) -> Kind {
-        self.block.as_ref().map_or(Kind::Put, |block| block.kind(self.at))
+        self.block.as_ref().map_or(Kind::Put, BlockCursor::kind)
     }
 
     #[inline]
     fn value(&self) -> &[u8] {
-        self.block.as_ref().map_or(&[], |block| block.value(self.at))
+        self.block.as_ref().map_or(&[], BlockCursor::value)
     }
 
     #[inline]
     fn value_slice(&self) -> Slice {
-        self.block.as_ref().map_or_else(Slice::empty, |block| block.value_slice(self.at))
+        self.block.as_ref().map_or_else(Slice::empty, BlockCursor::value_slice)
+    }
+
+    #[inline]
+    fn key_slice(&self) -> Slice {
+        self.block.as_ref().map_or_else(Slice::empty, BlockCursor::key_slice)
+    }
+
+    fn open_stretch(&mut self, stretch: &Stretch<'_>) {
+        let all_visible = self.table.highest_seqno() < stretch.bound;
+        if let Some(block) = &mut self.block {
+            block.open(stretch, all_visible);
+        }
+    }
+
+    fn close_stretch(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.close();
+        }
+    }
+
+    #[inline]
+    fn glide_next(&mut self) -> Glide {
+        self.block.as_mut().map_or(Glide::Stopped, BlockCursor::glide_next)
+    }
+
+    #[inline]
+    fn glide_prev(&mut self, here: bool) -> Glide {
+        self.block.as_mut().map_or(Glide::Stopped, |block| block.glide_prev(here))
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use esker_format::data_block::walk::{Glide, Stretch};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
@@ -128,5 +129,32 @@ impl Cursor for RunCursor {
     #[inline]
     fn value_slice(&self) -> Slice {
         self.table.as_ref().map_or_else(Slice::empty, TableCursor::value_slice)
+    }
+
+    #[inline]
+    fn key_slice(&self) -> Slice {
+        self.table.as_ref().map_or_else(Slice::empty, TableCursor::key_slice)
+    }
+
+    fn open_stretch(&mut self, stretch: &Stretch<'_>) {
+        if let Some(table) = &mut self.table {
+            table.open_stretch(stretch);
+        }
+    }
+
+    fn close_stretch(&mut self) {
+        if let Some(table) = &mut self.table {
+            table.close_stretch();
+        }
+    }
+
+    #[inline]
+    fn glide_next(&mut self) -> Glide {
+        self.table.as_mut().map_or(Glide::Stopped, TableCursor::glide_next)
+    }
+
+    #[inline]
+    fn glide_prev(&mut self, here: bool) -> Glide {
+        self.table.as_mut().map_or(Glide::Stopped, |table| table.glide_prev(here))
     }
 }

@@ -140,7 +140,8 @@ impl Run {
             0..40 => self.write(),
             40..60 => self.check_point(),
             60..66 => self.check_range(),
-            66..70 => self.check_seeks(),
+            66..69 => self.check_seeks(),
+            69 => self.check_walks(),
             70..74 => assert_eq!(self.tree.rotate_memtable() as u8 | 1, 1),
             74..80 => self.flush(),
             80..86 => self.compact(),
@@ -204,24 +205,25 @@ impl Run {
         }
     }
 
+    fn is_inside(&self, (lower, upper): &(Bound<Vec<u8>>, Bound<Vec<u8>>), key: &[u8]) -> bool {
+        let above = match lower {
+            Bound::Unbounded => true,
+            Bound::Included(k) => self.order.compare(key, k).is_ge(),
+            Bound::Excluded(k) => self.order.compare(key, k).is_gt(),
+        };
+        above
+            && match upper {
+                Bound::Unbounded => true,
+                Bound::Included(k) => self.order.compare(key, k).is_le(),
+                Bound::Excluded(k) => self.order.compare(key, k).is_lt(),
+            }
+    }
+
     fn check_range(&self) {
         let bound = self.bound();
         let (lower, upper) = (self.random_bound(), self.random_bound());
-        let inside = |key: &[u8]| {
-            let above = match &lower {
-                Bound::Unbounded => true,
-                Bound::Included(k) => self.order.compare(key, k).is_ge(),
-                Bound::Excluded(k) => self.order.compare(key, k).is_gt(),
-            };
-            above
-                && match &upper {
-                    Bound::Unbounded => true,
-                    Bound::Included(k) => self.order.compare(key, k).is_le(),
-                    Bound::Excluded(k) => self.order.compare(key, k).is_lt(),
-                }
-        };
         let mut expected = self.oracle.live(bound);
-        expected.retain(|(key, _)| inside(key));
+        expected.retain(|(key, _)| self.is_inside(&(lower.clone(), upper.clone()), key));
         let mut range = self.tree.range((lower.clone(), upper.clone()), bound).unwrap();
         let mut expected = std::collections::VecDeque::from(expected);
         loop {
@@ -236,6 +238,31 @@ impl Run {
             let (got_key, got_value) = got.expect("an entry");
             assert!(self.order.same_key(&got_key, &key), "{got_key:?} for {key:?} at {bound}");
             assert_eq!(&*got_value, &*value, "{key:?} at {bound} in {lower:?}..{upper:?}");
+        }
+    }
+
+    /// Walks from one end only, which take the way without comparisons (INV-READ-3), and then turns to the other end.
+    fn check_walks(&self) {
+        let bound = self.bound();
+        let range = (self.random_bound(), self.random_bound());
+        let mut expected = self.oracle.live(bound);
+        expected.retain(|(key, _)| self.is_inside(&range, key));
+        let mut expected = std::collections::VecDeque::from(expected);
+        let mut walk = self.tree.range(range, bound).unwrap();
+        for front in if self.below(2) == 0 { [true, false] } else { [false, true] } {
+            let steps = self.below(expected.len() as u64 + 2);
+            for _ in 0..steps {
+                let got = if front { walk.next() } else { walk.next_back() };
+                let got = got.map(|entry| entry.into_inner().unwrap());
+                let wanted = if front { expected.pop_front() } else { expected.pop_back() };
+                let (Some(got), Some((key, value))) = (&got, &wanted) else {
+                    assert!(got.is_none() && wanted.is_none(), "{got:?} for {wanted:?} at {bound}");
+                    return;
+                };
+                let (got_key, got_value) = got;
+                assert!(self.order.same_key(got_key, key), "{got_key:?} for {key:?} at {bound}");
+                assert_eq!(&**got_value, &**value, "{key:?} at {bound}");
+            }
         }
     }
 

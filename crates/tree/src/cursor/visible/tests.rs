@@ -6,15 +6,17 @@ use esker_env::random::{Random, SeededRandom};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
+use esker_mem::slice::Slice;
 
 use super::VisibleCursor;
+use crate::cursor::merge::{MergeCursor, Reach};
 use crate::cursor::test_source::{TestEntry, VecCursor};
 
-fn random_entries(random: &SeededRandom) -> Vec<TestEntry> {
+fn random_entries(random: &SeededRandom, keys: u64, kinds: u64) -> Vec<TestEntry> {
     (0..random.next_u64() % 40)
         .map(|seqno| {
-            let key = format!("key{}", random.next_u64() % 9).into_bytes();
-            let kind = match random.next_u64() % 4 {
+            let key = format!("key{}", random.next_u64() % keys).into_bytes();
+            let kind = match random.next_u64() % kinds {
                 0 => Kind::Delete,
                 1 => Kind::SingleDelete,
                 _ => Kind::Put,
@@ -41,7 +43,7 @@ fn live(entries: &[TestEntry], bound: SeqNo) -> Vec<(Vec<u8>, Vec<u8>)> {
 fn shows_the_newest_visible_version_of_each_live_key_in_any_direction() {
     for seed in 0..400 {
         let random = SeededRandom::new(seed);
-        let entries = random_entries(&random);
+        let entries = random_entries(&random, 9, 4);
         let bound = random.next_u64() % 45;
         let expected = live(&entries, bound);
         let source = VecCursor::new(entries, &KeyOrder::Bytes);
@@ -81,4 +83,74 @@ fn shows_the_newest_visible_version_of_each_live_key_in_any_direction() {
             assert_eq!(shown, at.map(|i| expected[i].clone()), "seed {seed}, bound {bound}");
         }
     }
+}
+
+/// INV-READ-3: over merged sources, with a reach whose ends lie anywhere: a step that glides leads where the slow one leads,
+/// and never beyond the reach.
+#[test]
+fn gliding_shows_what_stepping_shows_and_ends_before_the_reach() {
+    let mut glided = 0;
+    for seed in 0..1500 {
+        let random = SeededRandom::new(seed);
+        let entries = random_entries(&random, 9 + seed % 40, 4 + seed % 30);
+        let bound = random.next_u64() % 45;
+        let expected = live(&entries, bound);
+        let mut sources = vec![Vec::new(); usize::try_from(1 + seed % 4).unwrap()];
+        for entry in entries {
+            let at = usize::try_from(random.next_u64() % sources.len() as u64).unwrap();
+            sources[at].push(entry);
+        }
+        let cursors = sources.into_iter().map(|source| VecCursor::new(source, &KeyOrder::Bytes)).collect();
+        let some_key = || {
+            let key = Slice::from(format!("key{}", random.next_u64() % 50).into_bytes());
+            random.next_u64().is_multiple_of(2).then_some(key)
+        };
+        let (lower, upper) = (some_key(), some_key());
+        let reach = Reach { bound, lower: lower.clone(), upper: upper.clone() };
+        let merged = MergeCursor::new(cursors, KeyOrder::Bytes).gliding(reach);
+        let mut cursor = VisibleCursor::new(merged, KeyOrder::Bytes, bound);
+        let mut at: Option<usize> = None;
+        let mut forward = true;
+        for _ in 0..80 {
+            let key = format!("key{}", random.next_u64() % 50).into_bytes();
+            match (random.next_u64() % 16, at) {
+                (0, _) => {
+                    cursor.seek(&key).unwrap();
+                    at = Some(expected.partition_point(|e| e.0 < key));
+                }
+                (1, _) => {
+                    cursor.seek_for_prev(&key).unwrap();
+                    at = expected.partition_point(|e| e.0 <= key).checked_sub(1);
+                }
+                (2, _) => forward = !forward,
+                (3, _) => {
+                    cursor.seek_to_last().unwrap();
+                    at = expected.len().checked_sub(1);
+                }
+                (_, Some(i)) if forward => {
+                    if cursor.glide_next() {
+                        glided += 1;
+                        assert!(upper.as_ref().is_none_or(|upper| *cursor.key() < **upper), "seed {seed}");
+                    } else {
+                        cursor.next().unwrap();
+                    }
+                    at = Some(i + 1);
+                }
+                (_, Some(i)) => {
+                    if cursor.glide_prev() {
+                        glided += 1;
+                        assert!(lower.as_ref().is_none_or(|lower| *cursor.key() > **lower), "seed {seed}");
+                    } else {
+                        cursor.prev().unwrap();
+                    }
+                    at = i.checked_sub(1);
+                }
+                _ => continue,
+            }
+            at = at.filter(|&i| i < expected.len());
+            let shown = cursor.valid().then(|| (cursor.key_slice().to_vec(), cursor.value_slice().to_vec()));
+            assert_eq!(shown, at.map(|i| expected[i].clone()), "seed {seed}, bound {bound}");
+        }
+    }
+    assert!(glided > 2000, "{glided}: too little was tried");
 }
