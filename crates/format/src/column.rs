@@ -43,6 +43,17 @@ impl ColumnShape {
         out.extend_from_slice(difference.get(..usize::from(self.width)).unwrap_or(&difference));
     }
 
+    /// Writes a whole column of [`ColumnShape::len`] bytes, of values as [`ColumnShape::push`] takes them.
+    pub fn fill(self, column: &mut [u8], values: impl Iterator<Item = u64>) {
+        let width = usize::from(self.width).max(1);
+        for (target, value) in column.chunks_exact_mut(width).zip(values) {
+            let difference = value.wrapping_sub(self.base).to_le_bytes();
+            for (byte, from) in target.iter_mut().zip(difference) {
+                *byte = from;
+            }
+        }
+    }
+
     /// The value at `index` of the column that begins at `column`. `column` may run on past the column's end: then the
     /// value is read with one load. Out of bounds reads give the base.
     #[inline]

@@ -15,6 +15,9 @@ fn every_width_round_trips() {
             shape.push(&mut out, value);
         }
         assert_eq!(out.len(), shape.len(values.len()));
+        let mut filled = vec![0; out.len()];
+        shape.fill(&mut filled, values.iter().copied());
+        assert_eq!(filled, out);
         for (index, &value) in values.iter().enumerate() {
             assert_eq!(shape.get(&out, index), value);
         }

@@ -1,14 +1,12 @@
 //! Building data blocks.
 //!
 //! The common prefix is known only when the block is cut, so entries are gathered first and laid down by
-//! [`DataBlockBuilder::finish`]: two copies of each byte, both in cache. Nothing is allocated per entry, and after the first block
-//! nothing per block.
+//! [`DataBlockBuilder::finish`]: two copies of each byte, both in cache. A gathered key is followed by its value, so what an
+//! entry stores of both is one stretch, copied at once. Nothing is allocated per entry, and after the first block nothing per block.
 
 use crate::column::ColumnShape;
 use crate::data_block::fingerprints::{TieCounter, fingerprint};
-use crate::data_block::layout::{
-    FLAG_FINGERPRINTS, FLAG_HEADS, FLAG_KINDS, FLAG_WIDE_OFFSETS, FLAGS_AT, HEADER_BYTES,
-};
+use crate::data_block::layout::{FLAG_FINGERPRINTS, FLAG_HEADS, FLAG_KINDS, FLAG_WIDE_OFFSETS, HEADER_BYTES};
 use crate::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::varint::{put_varint, varint_len};
 use esker_mem::head::head;
@@ -48,6 +46,7 @@ impl DataBlockBuilder {
 
     /// Adds an entry, which must follow the last one: user key ascending, then seqno descending. The caller keeps the limits of
     /// the data model and cuts the block after an entry that makes it large.
+    #[inline]
     pub fn add(&mut self, key: &[u8], seqno: SeqNo, kind: Kind, value: &[u8]) {
         debug_assert!(
             key.len() <= MAX_KEY_BYTES && value.len() as u64 <= MAX_VALUE_BYTES,
@@ -77,18 +76,21 @@ impl DataBlockBuilder {
     }
 
     /// Whether nothing was added since the last block.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Entries added since the last block.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// About how many bytes the payload has if it is cut now: exact but for long suffixes, short keys and fingerprints. O(1).
+    #[inline]
     #[must_use]
     pub fn size_estimate(&self) -> usize {
         let count = self.entries.len();
@@ -100,6 +102,7 @@ impl DataBlockBuilder {
     }
 
     /// The highest seqno added since the last block; 0 if there is none.
+    #[inline]
     #[must_use]
     pub const fn highest_seqno(&self) -> SeqNo {
         self.highest_seqno
@@ -129,58 +132,86 @@ impl DataBlockBuilder {
     /// If nothing was added, or an entry was added after one that ended beyond 4 GiB: our own bugs.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         assert!(!self.entries.is_empty(), "a block has entries");
-        out.reserve(self.size_estimate() + 16);
-        let last_start = self.entry_starts().last().unwrap_or_default();
-        let wide = last_start > usize::from(u16::MAX);
-        let header_at = out.len();
-        self.put_header(wide, out);
+        let count = self.entries.len();
         let mut ties = TieCounter::default();
-        if self.order_is_bytes {
-            for entry in &self.entries {
-                let head = head(self.suffix(entry));
-                ties.add(head);
-                out.extend_from_slice(&head.to_le_bytes());
-            }
-        }
-        for start in self.entry_starts() {
-            let start = u32::try_from(start).unwrap_or(u32::MAX);
-            assert!(start < u32::MAX, "the caller cuts the block after a large entry");
-            let bytes = start.to_le_bytes();
-            out.extend_from_slice(if wide { &bytes } else { &bytes[..2] });
-        }
-        if ties.asks_for_fingerprints() {
-            // Only now is it known that the block has them.
-            if let Some(flags) = out.get_mut(header_at + FLAGS_AT) {
-                *flags |= FLAG_FINGERPRINTS.to_le_bytes()[0];
-            }
-            out.extend(self.entries.iter().map(|entry| fingerprint(self.key(entry))));
-        }
-        let seqnos = self.seqno_column();
-        if !seqnos.is_empty() {
-            for entry in &self.entries {
-                seqnos.push(out, entry.seqno);
-            }
-        }
-        if self.has_several_kinds {
-            out.extend(self.entries.iter().map(|entry| entry.kind as u8));
-        }
-        out.extend_from_slice(self.data.get(..self.lcp).unwrap_or_default());
+        let (mut last_start, mut end) = (0, 0);
         for entry in &self.entries {
             let suffix = self.suffix(entry);
-            put_varint(out, suffix.len() as u64);
-            let remainder = if self.order_is_bytes { suffix.get(8..).unwrap_or_default() } else { suffix };
-            out.extend_from_slice(remainder);
-            out.extend_from_slice(self.data.get(entry.value_at..entry.value_end).unwrap_or_default());
+            (last_start, end) = (end, end + varint_len(suffix.len() as u64) + self.stored(entry).len());
+            if self.order_is_bytes {
+                ties.add(head(suffix));
+            }
+        }
+        let wide = last_start > usize::from(u16::MAX);
+        assert!(u32::try_from(last_start).is_ok(), "the caller cuts the block after a large entry");
+        let has_fingerprints = ties.asks_for_fingerprints();
+        self.put_header(wide, has_fingerprints, out);
+        let seqnos = self.seqno_column();
+        let heads_len = if self.order_is_bytes { 8 * count } else { 0 };
+        let offsets_len = if wide { 4 * count } else { 2 * count };
+        let fingerprints_len = if has_fingerprints { count } else { 0 };
+        let kinds_len = if self.has_several_kinds { count } else { 0 };
+        let at = out.len();
+        let columns_len = heads_len + offsets_len + fingerprints_len + seqnos.len(count) + kinds_len;
+        out.resize(at + columns_len + self.lcp + end, 0);
+        let rest = out.get_mut(at..).unwrap_or_default();
+        let (heads, rest) = rest.split_at_mut(heads_len);
+        let (offsets, rest) = rest.split_at_mut(offsets_len);
+        let (fingerprints, rest) = rest.split_at_mut(fingerprints_len);
+        let (seqno_bytes, rest) = rest.split_at_mut(seqnos.len(count));
+        let (kinds, rest) = rest.split_at_mut(kinds_len);
+        let (prefix, stored) = rest.split_at_mut(self.lcp);
+        for (head_bytes, entry) in heads.as_chunks_mut::<8>().0.iter_mut().zip(&self.entries) {
+            *head_bytes = head(self.suffix(entry)).to_le_bytes();
+        }
+        for (byte, entry) in fingerprints.iter_mut().zip(&self.entries) {
+            *byte = fingerprint(self.key(entry));
+        }
+        if !seqnos.is_empty() {
+            let values = self.entries.iter().map(|entry| entry.seqno);
+            seqnos.fill(seqno_bytes, values);
+        }
+        for (kind, entry) in kinds.iter_mut().zip(&self.entries) {
+            *kind = entry.kind as u8;
+        }
+        prefix.copy_from_slice(self.data.get(..self.lcp).unwrap_or_default());
+        if wide {
+            self.put_entries(stored, offsets.as_chunks_mut().0.iter_mut(), u32::to_le_bytes);
+        } else {
+            // No start is beyond 65,535.
+            let narrow = |start: u32| [start.to_le_bytes()[0], start.to_le_bytes()[1]];
+            self.put_entries(stored, offsets.as_chunks_mut().0.iter_mut(), narrow);
         }
         self.reset();
     }
 
-    fn put_header(&self, wide: bool, out: &mut Vec<u8>) {
+    /// Fills the offsets column and the entries behind the prefix.
+    #[inline]
+    fn put_entries<'a, const N: usize>(
+        &self,
+        mut rest: &mut [u8],
+        offsets: impl Iterator<Item = &'a mut [u8; N]>,
+        offset_bytes: impl Fn(u32) -> [u8; N],
+    ) {
+        let len = rest.len();
+        for (offset, entry) in offsets.zip(&self.entries) {
+            // The last one was checked to fit.
+            *offset = offset_bytes(u32::try_from(len - rest.len()).unwrap_or(u32::MAX));
+            rest = put_varint_at(rest, entry.value_at - entry.key_at - self.lcp);
+            let stored = self.stored(entry);
+            let (target, behind) = std::mem::take(&mut rest).split_at_mut(stored.len());
+            target.copy_from_slice(stored);
+            rest = behind;
+        }
+    }
+
+    fn put_header(&self, wide: bool, has_fingerprints: bool, out: &mut Vec<u8>) {
         let mut flags = 0;
         for (set, flag) in [
             (self.order_is_bytes, FLAG_HEADS),
             (wide, FLAG_WIDE_OFFSETS),
             (self.has_several_kinds, FLAG_KINDS),
+            (has_fingerprints, FLAG_FINGERPRINTS),
         ] {
             flags |= if set { flag } else { 0 };
         }
@@ -197,27 +228,27 @@ impl DataBlockBuilder {
         out.extend_from_slice(&seqnos.base.to_le_bytes());
     }
 
-    /// Where each entry begins, from the first one on.
-    fn entry_starts(&self) -> impl Iterator<Item = usize> {
-        self.entries.iter().scan(0, |next, entry| {
-            let start = *next;
-            let suffix_len = self.suffix(entry).len();
-            let remainder_len = if self.order_is_bytes { suffix_len.saturating_sub(8) } else { suffix_len };
-            *next += varint_len(suffix_len as u64) + remainder_len + (entry.value_end - entry.value_at);
-            Some(start)
-        })
-    }
-
+    #[inline]
     fn seqno_column(&self) -> ColumnShape {
         ColumnShape::new(self.lowest_seqno, self.highest_seqno)
     }
 
+    #[inline]
     fn key(&self, entry: &Gathered) -> &[u8] {
         self.data.get(entry.key_at..entry.value_at).unwrap_or_default()
     }
 
+    #[inline]
     fn suffix(&self, entry: &Gathered) -> &[u8] {
         self.data.get(entry.key_at + self.lcp..entry.value_at).unwrap_or_default()
+    }
+
+    /// What an entry stores behind the length of its suffix: the remainder of the key, and the value, which follows it.
+    #[inline]
+    fn stored(&self, entry: &Gathered) -> &[u8] {
+        let head_len = if self.order_is_bytes { 8 } else { 0 };
+        let from = (entry.key_at + self.lcp + head_len).min(entry.value_at);
+        self.data.get(from..entry.value_end).unwrap_or_default()
     }
 
     fn reset(&mut self) {
@@ -231,13 +262,36 @@ impl DataBlockBuilder {
     }
 }
 
+/// Writes a varint to the front of `room`, and gives back what is behind it.
+#[inline]
+fn put_varint_at(room: &mut [u8], value: usize) -> &mut [u8] {
+    let Ok(byte @ 0..0x80) = u8::try_from(value) else { return put_long_varint_at(room, value as u64) };
+    let (target, behind) = room.split_at_mut(1);
+    target.fill(byte);
+    behind
+}
+
+#[cold]
+fn put_long_varint_at(room: &mut [u8], value: u64) -> &mut [u8] {
+    let mut bytes = Vec::new();
+    put_varint(&mut bytes, value);
+    let (target, behind) = room.split_at_mut(bytes.len());
+    target.copy_from_slice(&bytes);
+    behind
+}
+
 /// How many leading bytes two strings share.
 #[inline]
 #[must_use]
 pub(crate) fn common_prefix(one: &[u8], other: &[u8]) -> usize {
-    // Most keys of a block share all of its prefix: one comparison.
-    if other.starts_with(one) {
-        return one.len();
+    let mut shared = 0;
+    for (a, b) in one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0) {
+        let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differing != 0 {
+            return shared + differing.trailing_zeros() as usize / 8;
+        }
+        shared += 8;
     }
-    one.iter().zip(other).take_while(|(a, b)| a == b).count()
+    let tail = |bytes| <[u8]>::get(bytes, shared..).unwrap_or_default();
+    shared + tail(one).iter().zip(tail(other)).take_while(|(a, b)| a == b).count()
 }

@@ -17,8 +17,6 @@ use std::ops::Range;
 
 pub(crate) const STRUCTURE: &str = "data block";
 pub(crate) const HEADER_BYTES: usize = 24;
-/// Where the flags stand in the header.
-pub(crate) const FLAGS_AT: usize = 6;
 
 pub(crate) const FLAG_HEADS: u16 = 1;
 pub(crate) const FLAG_WIDE_OFFSETS: u16 = 2;
