@@ -172,12 +172,13 @@ pub fn verify_block(ty: BlockType, stored: &[u8], offset: u64) -> Result<(), Dec
 ///
 /// # Errors
 /// As [`verify_block`], or a payload that does not decompress to its stated length.
-pub fn decode_block(ty: BlockType, stored: Vec<u8>, offset: u64) -> Result<Slice, DecodeError> {
+pub fn decode_block(ty: BlockType, stored: impl Into<Slice>, offset: u64) -> Result<Slice, DecodeError> {
+    let stored: Slice = stored.into();
     let trailer = parse_trailer(ty, &stored).map_err(|error| error.shifted(offset))?;
     if trailer.codec == Codec::None {
-        return Ok(Slice::from(stored).slice(0..trailer.payload_len));
+        return Ok(stored.into_part(..trailer.payload_len).unwrap_or_default());
     }
-    let payload = stored.get(..trailer.payload_len).unwrap_or_default();
+    let payload = stored.as_bytes().get(..trailer.payload_len).unwrap_or_default();
     let payload = trailer.codec.decompress(payload, trailer.uncompressed_len);
     payload.map(Slice::from).map_err(|error| error.shifted(offset))
 }

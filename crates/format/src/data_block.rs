@@ -57,12 +57,13 @@
 //! 05                        suffix of 5 bytes; no value
 //! ```
 //!
-//! Not here: building ([`builder`]), checking and access by index ([`layout`]), walking ([`walk`]), and moving from block to
-//! block.
+//! Not here: building ([`builder`]), checking and access by index ([`layout`]), walking ([`walk`]), steps of a merge (`step.rs`),
+//! and moving from block to block.
 
 pub mod builder;
 mod fingerprints;
 pub mod layout;
+mod step;
 pub mod walk;
 
 use crate::data_block::fingerprints::{SHORT_TIE, fingerprint, matches};

@@ -7,6 +7,7 @@
 //! `cargo bench -p esker-tree --bench compaction [-- <part of a name>]`
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::cast_precision_loss,
     missing_docs,
     reason = "benches stop at the first error, and print rounded figures"

@@ -7,7 +7,11 @@
 //!
 //! A job that fails or is cancelled changes nothing: its outputs are deleted, its inputs are free again.
 //!
-//! Not here: which entries are dropped ([`crate::compaction::stream`]), when to compact.
+//! Not here: how inputs are rewritten ([`rewrite`]), which entries are dropped ([`crate::compaction::stream`]), when to compact.
+
+mod input;
+mod merge;
+mod rewrite;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,21 +20,20 @@ use esker_format::ids::RunId;
 use esker_format::manifest::{AddedTable, RemovedTable, VersionEdit};
 use esker_mem::seqno::SeqNo;
 
+use crate::compact::input::Input;
+use crate::compact::merge::Merge;
+use crate::compact::rewrite::{CutOutput, Rewrite};
 use crate::compaction::check::check_plan;
 use crate::compaction::cut::OutputCutter;
 use crate::compaction::limits::DropLimits;
 use crate::compaction::major::Major;
 use crate::compaction::picker::{CompactionStrategy, OutputRun, Plan, PlanKind};
-use crate::compaction::stream::{DropStream, Entry, Readers};
+use crate::compaction::stream::{DropStream, KeyTracker, Readers};
 use crate::core::Core;
-use crate::cursor::Cursor;
-use crate::cursor::merge::MergeCursor;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::install::{Output, install};
 use crate::shape::{newer_lowest_seqno, shape};
-use crate::table::cursor::Fill;
-use crate::version::run::Run;
-use crate::version::run_cursor::RunCursor;
+use crate::table::reader::Table;
 use crate::version::{Placed, Version};
 
 /// A request to stop, shared between whoever asks and the job.
@@ -108,6 +111,10 @@ pub(crate) fn major(core: &Arc<Core>, target_table_bytes: u64, advice: SeqNo) ->
     Ok(strategy.debt(&shape(core, &core.state.view(), &jobs, true)) == 0)
 }
 
+fn tables_of(input: &[Placed]) -> Vec<Arc<Table>> {
+    input.iter().map(|placed| Arc::clone(&placed.table)).collect()
+}
+
 /// What takes a table out of the version.
 fn removal(placed: &Placed) -> RemovedTable {
     let level = u8::try_from(placed.level).unwrap_or(u8::MAX);
@@ -137,7 +144,7 @@ impl CompactionJob {
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] if asked to stop; what the file system says; damage in an input.
+    /// [`crate::Error::Cancelled`] if asked to stop; what the file system says; damage in an input.
     pub fn run(self, advice: SeqNo, cancel: &CancelToken) -> Result<CompactionOutcome> {
         let version = Arc::clone(&self.core.state.view().version);
         let inputs = self.inputs(&version);
@@ -193,52 +200,32 @@ impl CompactionJob {
         cancel: &CancelToken,
     ) -> Result<(Vec<AddedTable>, CompactionOutcome)> {
         let core = &*self.core;
-        let order = core.order();
+        let (order, plan) = (core.order(), &self.plan);
         let horizon = core.horizon(advice);
         let readers = Readers { watermark: horizon.watermark, snapshots: horizon.snapshots };
-        let mut stream = DropStream::new(order.clone(), readers, self.limits.clone());
-        let mut cutter = OutputCutter::new(&self.plan, order);
-        let options = core.config.table_options(self.plan.output_level, self.limits.last_level);
-        let mut output = Output::new(core, options, self.plan.output_level, run, self.out_of_order);
-        let mut cursor =
-            MergeCursor::new(inputs.iter().map(|input| self.cursor(input)).collect(), order.clone());
-        cursor.seek_to_first()?;
-        let (mut seen, mut written) = (0u64, 0u64);
-        let mut emit = |entry: Entry<'_>| {
-            written += 1;
-            if output.is_new_key(entry.key) && cutter.ends_before(entry.key, output.table_bytes()) {
-                output.end_table()?;
-            }
-            output.add(entry)
+        let options = core.config.table_options(plan.output_level, self.limits.last_level);
+        let sorted = inputs.iter().map(|input| Input::new(tables_of(input))).collect::<Result<Vec<_>>>()?;
+        let mut rewrite = Rewrite {
+            merge: Merge::new(sorted, order.clone(), &plan.smallest, &plan.largest),
+            keys: KeyTracker::new(order.clone()),
+            stream: DropStream::new(order.clone(), readers, self.limits.clone()),
+            tables: CutOutput {
+                output: Output::new(core, options, plan.output_level, run, self.out_of_order),
+                cutter: OutputCutter::new(plan, order),
+                written: 0,
+            },
+            last_key: Vec::new(),
+            seen: 0,
         };
-        while cursor.valid() {
-            let entry = Entry {
-                key: cursor.key(),
-                seqno: cursor.seqno(),
-                kind: cursor.kind(),
-                value: cursor.value(),
-            };
-            stream.push(entry, &mut emit)?;
-            seen += 1;
-            if seen.is_multiple_of(1024) && cancel.is_cancelled() {
-                return Err(Error::Cancelled);
-            }
-            cursor.next()?;
-        }
-        stream.finish(&mut emit)?;
-        let tables = output.finish()?;
+        rewrite.run(|| cancel.is_cancelled())?;
+        let entries_dropped = rewrite.seen - rewrite.tables.written;
+        let tables = rewrite.tables.output.finish()?;
         let outcome = CompactionOutcome {
-            bytes_read: self.plan.input_bytes,
+            bytes_read: plan.input_bytes,
             bytes_written: tables.iter().map(|table| table.file_bytes).sum(),
-            entries_dropped: seen - written,
+            entries_dropped,
         };
         Ok((tables, outcome))
-    }
-
-    fn cursor(&self, input: &[Placed]) -> RunCursor {
-        let order = self.core.order();
-        let tables = input.iter().map(|placed| Arc::clone(&placed.table)).collect();
-        RunCursor::new(Run::new(RunId::default(), tables, order), order.clone(), Fill::Bypass)
     }
 }
 

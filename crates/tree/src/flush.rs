@@ -20,7 +20,7 @@ use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
 use crate::compaction::limits::{DropLimits, OlderData};
-use crate::compaction::stream::{DropStream, Entry, Readers};
+use crate::compaction::stream::{DropStream, Entry, KeyTracker, Readers};
 use crate::core::Core;
 use crate::error::Error;
 use crate::install::{Output, install};
@@ -102,6 +102,7 @@ fn write_table(
     let mut output = Output::new(core, options, 0, core.next_run_id(), out_of_order);
     let mut cursor = generation.memtable.cursor();
     cursor.seek_to_first();
+    let mut keys = KeyTracker::new(core.order().clone());
     let mut seen = 0u64;
     let mut written = 0u64;
     let mut emit = |entry: Entry<'_>| {
@@ -109,8 +110,14 @@ fn write_table(
         output.add(entry)
     };
     while cursor.valid() {
-        let entry =
-            Entry { key: cursor.key(), seqno: cursor.seqno(), kind: cursor.kind(), value: cursor.value() };
+        let key = cursor.key();
+        let entry = Entry {
+            key,
+            is_new_key: keys.is_new(key),
+            seqno: cursor.seqno(),
+            kind: cursor.kind(),
+            value: cursor.value(),
+        };
         stream.push(entry, &mut emit)?;
         seen += 1;
         cursor.next();

@@ -8,10 +8,14 @@
 //! safe: the new tables stay where they are until the next open, and no input is deleted.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use esker_format::codec::Codec;
+use esker_format::data_block::DataBlock;
 use esker_format::ids::{RunId, TableId};
 use esker_format::manifest::{AddedTable, VersionEdit};
+use esker_mem::seqno::SeqNo;
 
 use crate::compaction::stream::Entry;
 use crate::core::Core;
@@ -49,26 +53,41 @@ impl<'a> Output<'a> {
         self.writer.as_ref().map_or(0, TableWriter::size_bytes)
     }
 
-    /// Whether `key` is another one than that of the last entry of the table under construction.
-    #[inline]
-    pub(crate) fn is_new_key(&self, key: &[u8]) -> bool {
-        self.writer.as_ref().is_none_or(|writer| writer.is_new_key(key))
-    }
-
     /// Adds an entry to the table under construction; begins one if there is none.
     #[inline]
     pub(crate) fn add(&mut self, entry: Entry<'_>) -> Result<()> {
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            None => {
+        self.writer()?.add(entry.key, entry.is_new_key, entry.seqno, entry.kind, entry.value)
+    }
+
+    /// Adds a block of another table as it is: see [`TableWriter::add_block`].
+    pub(crate) fn add_block(
+        &mut self,
+        block: &DataBlock,
+        stored: &[u8],
+        seqnos: RangeInclusive<SeqNo>,
+    ) -> Result<()> {
+        self.writer()?.add_block(block, stored, seqnos)
+    }
+
+    /// Whether a block of another table may be added as it is: it was written with `codec`, and fits in where the table
+    /// under construction is.
+    pub(crate) fn takes_block(&self, codec: Option<Codec>, payload_bytes: usize) -> bool {
+        codec == Some(self.options.codec)
+            && self.writer.as_ref().is_some_and(|writer| writer.takes_block(payload_bytes))
+    }
+
+    #[inline]
+    fn writer(&mut self) -> Result<&mut TableWriter> {
+        match &mut self.writer {
+            Some(writer) => Ok(writer),
+            none => {
                 let id = self.core.next_table_id();
                 let path = self.core.table_path(id);
                 let created = self.core.config.clock.unix_millis();
                 let writer = TableWriter::create(self.core.fs(), path, id, self.options.clone(), created)?;
-                self.writer.insert(writer)
+                Ok(none.insert(writer))
             }
-        };
-        writer.add(entry.key, entry.seqno, entry.kind, entry.value)
+        }
     }
 
     /// Ends the table under construction, if there is one.

@@ -234,11 +234,6 @@ impl Cursor for MemtableCursor {
         MemtableCursor::kind(self)
     }
 
-    #[inline]
-    fn value(&self) -> &[u8] {
-        MemtableCursor::value(self)
-    }
-
     /// A copy: pinning the value would pin the whole arena.
     #[inline]
     fn value_slice(&self) -> Slice {

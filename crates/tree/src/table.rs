@@ -3,4 +3,5 @@
 
 pub(crate) mod cursor;
 pub(crate) mod reader;
+pub(crate) mod sequence;
 pub(crate) mod writer;

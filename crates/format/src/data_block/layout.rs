@@ -31,7 +31,7 @@ pub(crate) struct Layout {
     pub(crate) has_heads: bool,
     wide_offsets: bool,
     /// `None` where there is a kinds column.
-    kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
     seqnos: ColumnShape,
     offsets_at: usize,
     fingerprints_at: usize,
@@ -210,6 +210,12 @@ impl Layout {
     #[inline]
     pub(crate) fn seqno(&self, payload: &[u8], index: usize) -> SeqNo {
         self.seqnos.get(payload.get(self.seqnos_at..).unwrap_or_default(), index)
+    }
+
+    /// Whether all entries have the same seqno.
+    #[inline]
+    pub(crate) const fn has_one_seqno(&self) -> bool {
+        self.seqnos.is_empty()
     }
 
     #[inline]

@@ -45,6 +45,14 @@ impl<'a> OutputCutter<'a> {
         }
         ends && table_bytes > 0
     }
+
+    /// Whether no cut key lies behind `first` up to `last`, so that a table may take all that is between them at once.
+    /// `first` is not before any key that was asked for.
+    pub fn has_no_cut_between(&self, first: &[u8], last: &[u8]) -> bool {
+        let mut cuts = self.next.into_iter().chain(self.cuts.clone());
+        let behind = cuts.find(|cut| self.order.compare(&cut.key, first) == Ordering::Greater);
+        behind.is_none_or(|cut| self.order.compare(&cut.key, last) == Ordering::Greater)
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What a merge leaves out: the one place where data is let go.
 //!
 //! A job pushes its inputs' entries in internal order (user key ascending, seqno descending, kind) and gets back, in the
-//! same order, those that must be written. Nothing is allocated per entry; a key is copied once into a reused buffer.
+//! same order, those that must be written. Nothing is allocated or copied per entry. Whoever pushes says where a new key begins
+//! ([`KeyTracker`]), and is told the same of what comes out. What would come out as it is may go by unseen ([`DropStream::pass`]).
 //!
 //! Who can still read decides what may go. A read at bound `R` sees `seqno < R`. Allowed are every `R ≥ W` (the
 //! watermark) and the bounds in the list of snapshots. Snapshots cut the seqnos into *stripes*: two versions lie in the
@@ -41,12 +42,54 @@ use super::limits::{DropLimits, OlderData};
 pub struct Entry<'a> {
     /// The user key.
     pub key: &'a [u8],
+    /// Whether it is the first entry of its key on the way that it goes: into a stream, or out of it. See [`KeyTracker`].
+    pub is_new_key: bool,
     /// Its sequence number.
     pub seqno: SeqNo,
     /// What it is.
     pub kind: Kind,
     /// Its value, empty for tombstones.
     pub value: &'a [u8],
+}
+
+/// Tells where a new user key begins in a sequence of ascending keys.
+#[derive(Debug)]
+pub struct KeyTracker {
+    order: KeyOrder,
+    key: Vec<u8>,
+    has_key: bool,
+}
+
+impl KeyTracker {
+    /// For keys of `order`, of which none came yet.
+    pub fn new(order: KeyOrder) -> KeyTracker {
+        KeyTracker { order, key: Vec::new(), has_key: false }
+    }
+
+    /// Takes the next key; says whether it is another one than the last.
+    #[inline]
+    pub fn is_new(&mut self, key: &[u8]) -> bool {
+        // Neighbouring keys differ at their end as a rule, which costs less to see than a call of `memcmp`.
+        let differs = self.order.is_bytes() && self.key.last_chunk::<8>() != key.last_chunk::<8>();
+        if !differs && self.has_key && self.order.same_key(&self.key, key) {
+            return false;
+        }
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        self.has_key = true;
+        true
+    }
+}
+
+/// Puts of different keys that stand together in the inputs, as a block of a table: see [`DropStream::pass`].
+#[derive(Clone, Copy, Debug)]
+pub struct Puts {
+    /// Lower than or equal to all their seqnos.
+    pub lowest_seqno: SeqNo,
+    /// Higher than or equal to all their seqnos.
+    pub highest_seqno: SeqNo,
+    /// The seqno of the last of them.
+    pub last_seqno: SeqNo,
 }
 
 /// Which read bounds are still in use.
@@ -88,9 +131,8 @@ pub struct DropStream {
     pairs_below: SeqNo,
     /// Seqnos may become 0.
     zeroes: bool,
-    /// The current user key, if any entry was pushed.
-    key: Vec<u8>,
-    has_key: bool,
+    /// Whether an entry of the current key was handed out.
+    emitted: bool,
     /// Whether nothing older than the current key's inputs remains; asked at most once per key.
     oldest: Option<bool>,
     /// Versions of the current key from this seqno on are hidden by a newer full version that is written, or that is a
@@ -139,8 +181,7 @@ impl DropStream {
             pairs_below,
             zeroes: limits.last_level,
             older: limits.older,
-            key: Vec::new(),
-            has_key: false,
+            emitted: false,
             oldest: None,
             hidden_from: NOTHING_HIDDEN,
             hidden_by_pair_from: NOTHING_HIDDEN,
@@ -162,14 +203,14 @@ impl DropStream {
         entry: Entry<'_>,
         emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if self.is_current(entry.key) {
+        if entry.is_new_key {
+            self.release(emit)?;
+            self.begin_key();
+        } else {
             if self.held.waiting && self.completes_pair(entry) {
                 return Ok(());
             }
             self.release(emit)?;
-        } else {
-            self.release(emit)?;
-            self.begin_key(entry.key);
         }
         if entry.kind.is_tombstone() {
             return self.push_tombstone(entry, emit);
@@ -180,15 +221,38 @@ impl DropStream {
             return Ok(());
         }
         if entry.kind == Kind::Merge && self.holds(Rule::OperandHidesNothing) {
-            return emit(entry);
+            return self.hand_out(entry, emit);
         }
         self.hidden_from = self.hidden_behind(entry.seqno);
         // INV-DROP-5.
         if self.zeroes && entry.seqno < self.settled_below && entry.seqno != 0 && self.is_oldest(entry.key) {
             self.counts.zeroed += 1;
-            return emit(Entry { seqno: 0, ..entry });
+            return self.hand_out(Entry { seqno: 0, ..entry }, emit);
         }
-        emit(entry)
+        self.hand_out(entry, emit)
+    }
+
+    /// Whether [`Self::push`] would hand out each of these puts as it is. Then they may be written unseen, after what this
+    /// hands to `emit`, and the stream goes on behind them; otherwise nothing has happened, and they are to be pushed. The
+    /// first of them must be of a new key, and so must each of the others.
+    ///
+    /// # Errors
+    /// Those of `emit`; the stream is of no use afterwards.
+    pub fn pass<E>(
+        &mut self,
+        puts: Puts,
+        emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        // A new key's newest version is hidden by nothing, so only its seqno could change (INV-DROP-5).
+        let keeps_seqnos = puts.highest_seqno == 0 || puts.lowest_seqno >= self.settled_below;
+        if self.zeroes && !keeps_seqnos {
+            return Ok(false);
+        }
+        self.release(emit)?;
+        self.begin_key();
+        self.emitted = true;
+        self.hidden_from = self.hidden_behind(puts.last_seqno);
+        Ok(true)
     }
 
     /// Ends the stream: hands out a weak delete that still waits. To be called after the last entry.
@@ -217,22 +281,21 @@ impl DropStream {
     }
 
     #[inline]
-    fn is_current(&self, key: &[u8]) -> bool {
-        // Neighbouring keys differ at their end as a rule, which costs less to see than a call of `memcmp`.
-        if self.order.is_bytes() && self.key.last_chunk::<8>() != key.last_chunk::<8>() {
-            return false;
-        }
-        self.has_key && self.order.same_key(&self.key, key)
-    }
-
-    #[inline]
-    fn begin_key(&mut self, key: &[u8]) {
-        self.key.clear();
-        self.key.extend_from_slice(key);
-        self.has_key = true;
+    fn begin_key(&mut self) {
+        self.emitted = false;
         self.oldest = None;
         self.hidden_from = NOTHING_HIDDEN;
         self.hidden_by_pair_from = NOTHING_HIDDEN;
+    }
+
+    #[inline]
+    fn hand_out<E>(
+        &mut self,
+        entry: Entry<'_>,
+        emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let is_new_key = !std::mem::replace(&mut self.emitted, true);
+        emit(Entry { is_new_key, ..entry })
     }
 
     fn push_tombstone<E>(
@@ -260,7 +323,7 @@ impl DropStream {
             self.counts.shadowed += 1;
             return Ok(());
         }
-        emit(entry)
+        self.hand_out(entry, emit)
     }
 
     /// Whether the held weak delete and this entry, the next older version of its key, both go (INV-DROP-4).
@@ -282,7 +345,8 @@ impl DropStream {
             return Ok(());
         }
         self.held.waiting = false;
-        emit(self.held.entry())
+        let is_new_key = !std::mem::replace(&mut self.emitted, true);
+        emit(self.held.entry(is_new_key))
     }
 
     /// From which seqno on older versions are hidden by a full version at `seqno`: the start of its stripe, or nothing if
@@ -331,8 +395,8 @@ impl Held {
         self.hidden_from = hidden_from;
     }
 
-    fn entry(&self) -> Entry<'_> {
-        Entry { key: &self.key, seqno: self.seqno, kind: Kind::SingleDelete, value: &self.value }
+    fn entry(&self, is_new_key: bool) -> Entry<'_> {
+        Entry { key: &self.key, is_new_key, seqno: self.seqno, kind: Kind::SingleDelete, value: &self.value }
     }
 }
 

@@ -122,12 +122,8 @@ impl Cursor for VecCursor {
         self.entry().2
     }
 
-    fn value(&self) -> &[u8] {
-        self.values[self.at.expect("valid")].as_bytes()
-    }
-
     fn value_slice(&self) -> Slice {
-        Slice::new(self.value())
+        Slice::from(self.values[self.at.expect("valid")].as_str())
     }
 
     fn open_stretch(&mut self, stretch: &Stretch<'_>) {

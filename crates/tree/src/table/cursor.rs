@@ -176,11 +176,6 @@ impl Cursor for TableCursor {
     }
 
     #[inline]
-    fn value(&self) -> &[u8] {
-        self.block.as_ref().map_or(&[], BlockCursor::value)
-    }
-
-    #[inline]
     fn value_slice(&self) -> Slice {
         self.block.as_ref().map_or_else(Slice::empty, BlockCursor::value_slice)
     }

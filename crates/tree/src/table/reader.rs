@@ -216,6 +216,11 @@ impl Table {
         self.read_block(self.index.entry(at).handle)
     }
 
+    /// Bytes of the file as they are: for a merge, which takes many blocks at once.
+    pub(crate) fn read_at(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
+        read(&self.source, &self.path, self.file, offset, len)
+    }
+
     #[cold]
     fn read_block(&self, handle: BlockHandle) -> Result<DataBlock> {
         let stored = read(&self.source, &self.path, self.file, handle.offset, handle.len)?;

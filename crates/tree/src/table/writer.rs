@@ -3,10 +3,12 @@
 //! Data blocks are closed at the block size and gathered in a buffer that is written about a megabyte at a time. A
 //! block's index entry waits for the next key, so that the separator between the two can be as short as possible.
 //! Hashes for the filter are gathered once per user key; the filter is built at the end, when their number is known.
+//! A block of another table may be taken over as it lies there ([`TableWriter::add_block`]); its keys are still hashed.
 //!
 //! The file is written under its final name: a table becomes part of a tree by the manifest alone, and one that no
 //! manifest names is an orphan that the next open deletes (INV-FLUSH-2).
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use esker_env::fs::{FsFile, OpenOptions, SharedFs};
 use esker_format::block::{BlockHandle, BlockType, encode_block, seal_block};
 use esker_format::checksum::key_hash;
 use esker_format::codec::Codec;
+use esker_format::data_block::DataBlock;
 use esker_format::data_block::builder::DataBlockBuilder;
 use esker_format::filter::bloom::{BloomBuilder, KIND_BLOOM, POLICY_NAME};
 use esker_format::ids::TableId;
@@ -57,8 +60,11 @@ pub(crate) struct TableWriter {
     properties: Properties,
     id: TableId,
     smallest: Slice,
+    /// The last key of the closed blocks.
     last_key: Vec<u8>,
     separator: Vec<u8>,
+    /// The key of a block that is taken over.
+    copied_key: Vec<u8>,
     payload: Vec<u8>,
     /// Bytes that are not written yet, and where they belong.
     buffer: Vec<u8>,
@@ -107,6 +113,7 @@ impl TableWriter {
             smallest: Slice::empty(),
             last_key: Vec::new(),
             separator: Vec::new(),
+            copied_key: Vec::new(),
             payload: Vec::new(),
             buffer: Vec::with_capacity(WRITE_BYTES + (64 << 10)),
             written: 0,
@@ -121,43 +128,93 @@ impl TableWriter {
         self.written + (self.buffer.len() + self.block.size_estimate()) as u64
     }
 
-    /// Whether `key` is another one than that of the last entry.
+    /// Adds an entry: after the last one in internal order. `is_new_key` says whether its key is another one.
     #[inline]
-    pub(crate) fn is_new_key(&self, key: &[u8]) -> bool {
-        self.properties.entries == 0 || !self.options.order.same_key(&self.last_key, key)
-    }
-
-    /// Adds an entry: after the last one in internal order.
-    #[inline]
-    pub(crate) fn add(&mut self, key: &[u8], seqno: SeqNo, kind: Kind, value: &[u8]) -> Result<()> {
-        let new_key = self.is_new_key(key);
+    pub(crate) fn add(
+        &mut self,
+        key: &[u8],
+        is_new_key: bool,
+        seqno: SeqNo,
+        kind: Kind,
+        value: &[u8],
+    ) -> Result<()> {
         let block_bytes = self.block.size_estimate() + key.len() + value.len();
         if block_bytes > self.options.block_size_bytes as usize && !self.block.is_empty() {
             self.close_block()?;
         }
-        if self.closed.is_some() {
-            self.index_closed(new_key.then_some(key));
+        if self.block.is_empty() {
+            self.begin_block(key, is_new_key);
         }
-        if new_key {
-            if let Some(hashes) = &mut self.hashes {
-                hashes.add_hash(key_hash(key));
-            }
-            if self.properties.entries == 0 {
-                self.smallest = Slice::new(key);
-            }
-            self.last_key.clear();
-            self.last_key.extend_from_slice(key);
+        if is_new_key && let Some(hashes) = &mut self.hashes {
+            hashes.add_hash(key_hash(key));
         }
         self.block.add(key, seqno, kind, value);
         self.properties.count(kind, key.len(), value.len());
-        self.properties.lowest_seqno = self.properties.lowest_seqno.min(seqno);
-        self.properties.highest_seqno = self.properties.highest_seqno.max(seqno);
         Ok(())
+    }
+
+    /// Whether a block of `payload_bytes` from elsewhere may follow here: it has about the block size, and leaves no block of
+    /// less than half of it behind. Small blocks would make the index larger, and large ones reads slower.
+    pub(crate) fn takes_block(&self, payload_bytes: usize) -> bool {
+        let (half, wanted) =
+            (self.options.block_size_bytes as usize / 2, self.options.block_size_bytes as usize);
+        (half..=wanted + half).contains(&payload_bytes)
+            && (self.block.is_empty() || self.block.size_estimate() >= half)
+    }
+
+    /// Adds a whole block of another table as it is stored there, verified by the caller. Its keys are new ones, all
+    /// different, and follow the last one. It was written with the codec of this table.
+    pub(crate) fn add_block(
+        &mut self,
+        block: &DataBlock,
+        stored: &[u8],
+        seqnos: RangeInclusive<SeqNo>,
+    ) -> Result<()> {
+        if !self.block.is_empty() {
+            self.close_block()?;
+        }
+        let mut key = std::mem::take(&mut self.copied_key);
+        block.key_into(0, &mut key);
+        self.begin_block(&key, true);
+        for index in 0..block.len() {
+            let value = block.step(index, &mut key);
+            if let Some(hashes) = &mut self.hashes {
+                hashes.add_hash(key_hash(&key));
+            }
+            self.properties.count(block.kind(index), key.len(), value.len());
+        }
+        self.last_key.clear();
+        self.last_key.extend_from_slice(&key);
+        self.copied_key = key;
+        let offset = self.written + self.buffer.len() as u64;
+        self.buffer.extend_from_slice(stored);
+        self.note_block(BlockHandle { offset, len: stored.len() as u64 }, seqnos)
+    }
+
+    /// Takes note of the first key of a block: it parts this one from the block before.
+    fn begin_block(&mut self, key: &[u8], is_new_key: bool) {
+        if self.closed.is_some() {
+            self.index_closed(is_new_key.then_some(key));
+        } else {
+            self.smallest = Slice::new(key);
+        }
+    }
+
+    /// Takes note of a block that is in the buffer.
+    fn note_block(&mut self, handle: BlockHandle, seqnos: RangeInclusive<SeqNo>) -> Result<()> {
+        self.properties.lowest_seqno = self.properties.lowest_seqno.min(*seqnos.start());
+        self.properties.highest_seqno = self.properties.highest_seqno.max(*seqnos.end());
+        self.properties.data_blocks += 1;
+        self.properties.data_bytes += handle.len;
+        self.closed = Some(Closed { handle, highest_seqno: *seqnos.end() });
+        if self.buffer.len() >= WRITE_BYTES { self.write_buffer() } else { Ok(()) }
     }
 
     /// Ends the data block under construction.
     fn close_block(&mut self) -> Result<()> {
-        let highest_seqno = self.block.highest_seqno();
+        let seqnos = self.block.lowest_seqno()..=self.block.highest_seqno();
+        self.last_key.clear();
+        self.last_key.extend_from_slice(self.block.last_key());
         let offset = self.written + self.buffer.len() as u64;
         let len = if self.options.codec == Codec::None {
             let start = self.buffer.len();
@@ -168,10 +225,7 @@ impl TableWriter {
             self.block.finish(&mut self.payload);
             encode_block(BlockType::Data, &self.payload, self.options.codec, &mut self.buffer)
         };
-        self.closed = Some(Closed { handle: BlockHandle { offset, len }, highest_seqno });
-        self.properties.data_blocks += 1;
-        self.properties.data_bytes += len;
-        if self.buffer.len() >= WRITE_BYTES { self.write_buffer() } else { Ok(()) }
+        self.note_block(BlockHandle { offset, len }, seqnos)
     }
 
     /// Enters the closed block into the index; `next` is the first key after it, if that is another one.
@@ -195,7 +249,7 @@ impl TableWriter {
     }
 
     /// Appends a block of metadata.
-    fn add_block(&mut self, ty: BlockType) -> BlockHandle {
+    fn add_metadata(&mut self, ty: BlockType) -> BlockHandle {
         let offset = self.written + self.buffer.len() as u64;
         let len = encode_block(ty, &self.payload, Codec::None, &mut self.buffer);
         BlockHandle { offset, len }
@@ -204,21 +258,23 @@ impl TableWriter {
     /// Ends the table: writes what is left, and syncs. At least one entry must have been added.
     pub(crate) fn finish(mut self) -> Result<AddedTable> {
         debug_assert!(self.properties.entries > 0, "a table holds at least one entry");
-        self.close_block()?;
+        if !self.block.is_empty() {
+            self.close_block()?;
+        }
         self.index_closed(None);
         let filter = self.hashes.take().map(|mut hashes| {
             self.payload.clear();
             hashes.finish(&mut self.payload);
-            self.add_block(BlockType::Filter)
+            self.add_metadata(BlockType::Filter)
         });
         self.payload.clear();
         self.index.finish(&mut self.payload);
-        let index = self.add_block(BlockType::Index);
+        let index = self.add_metadata(BlockType::Index);
         self.properties.smallest_key = self.smallest.clone();
         self.properties.largest_key = Slice::new(&self.last_key);
         self.payload.clear();
         self.properties.encode(&mut self.payload);
-        let properties = self.add_block(BlockType::Properties);
+        let properties = self.add_metadata(BlockType::Properties);
         let footer = Footer { index: Some(index), filter, range_tombstones: None, properties };
         self.buffer.extend_from_slice(&footer.encode());
         self.write_buffer()?;

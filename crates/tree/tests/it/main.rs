@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod block_copies;
 mod concurrency;
 mod faults;
 mod model;

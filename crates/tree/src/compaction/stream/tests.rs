@@ -102,12 +102,13 @@ fn compact(
     sorted.sort_by_key(|v| std::cmp::Reverse(v.seqno));
     let mut output = Vec::new();
     let mut emit = |entry: Entry<'_>| -> Result<(), Infallible> {
-        assert_eq!(entry.key, KEY);
+        assert_eq!((entry.key, entry.is_new_key), (KEY, output.is_empty()));
         output.push(Version { seqno: entry.seqno, kind: entry.kind, origin: entry.value[0] });
         Ok(())
     };
-    for version in &sorted {
-        let entry = Entry { key: KEY, seqno: version.seqno, kind: version.kind, value: &[version.origin] };
+    for (i, version) in sorted.iter().enumerate() {
+        let (value, is_new_key) = ([version.origin], i == 0);
+        let entry = Entry { key: KEY, is_new_key, seqno: version.seqno, kind: version.kind, value: &value };
         let Ok(()) = stream.push(entry, &mut emit);
     }
     let Ok(()) = stream.finish(&mut emit);
@@ -386,15 +387,19 @@ impl UserComparator for Reversed {
 
 fn run(order: KeyOrder, limits: DropLimits, entries: &[(&str, SeqNo, Kind)]) -> Vec<(String, SeqNo)> {
     let readers = Readers { watermark: 100, snapshots: vec![] };
+    let mut keys = KeyTracker::new(order.clone());
+    let mut emitted = KeyTracker::new(order.clone());
     let mut stream = DropStream::new(order, readers, limits);
     let mut output = Vec::new();
     let mut emit = |entry: Entry<'_>| -> Result<(), Infallible> {
+        assert_eq!(entry.is_new_key, emitted.is_new(entry.key));
         output.push((String::from_utf8(entry.key.to_vec()).unwrap(), entry.seqno));
         Ok(())
     };
     for (key, seqno, kind) in entries {
+        let (key, is_new_key) = (key.as_bytes(), keys.is_new(key.as_bytes()));
         let Ok(()) =
-            stream.push(Entry { key: key.as_bytes(), seqno: *seqno, kind: *kind, value: b"" }, &mut emit);
+            stream.push(Entry { key, is_new_key, seqno: *seqno, kind: *kind, value: b"" }, &mut emit);
     }
     let Ok(()) = stream.finish(&mut emit);
     output
@@ -441,4 +446,56 @@ fn tombstones_go_where_nothing_older_lies() {
     let zeroed: Vec<String> =
         run(order, limits, &puts).into_iter().filter(|(_, seqno)| *seqno == 0).map(|(key, _)| key).collect();
     assert_eq!(zeroed, ["a", "dd", "l", "n"]);
+}
+
+/// Puts that pass unseen leave the stream as if they had been pushed, and pass only if they would come out as they are
+/// (INV-DROP-1, INV-DROP-5, INV-DROP-7): for all seqnos, readers and limits of a small world, with a held weak delete before
+/// them and older versions of the last key behind them.
+#[test]
+fn puts_pass_unseen_only_where_pushing_changes_nothing() {
+    let mut passed = 0;
+    let worlds = readers_up_to(7).into_iter().flat_map(|readers| {
+        [true, false].into_iter().flat_map(move |last_level| {
+            let seqnos = (0..6).flat_map(|a| (0..6).map(move |b| (a, b)));
+            let readers = readers.clone();
+            seqnos.map(move |(a, b)| (readers.clone(), last_level, a, b))
+        })
+    });
+    for (readers, last_level, first, last) in worlds {
+        let limits = DropLimits { last_level, ..limits_above(&[("c", "c")], &KeyOrder::Bytes) };
+        let entry = |key: &'static str, is_new_key, seqno, kind| Entry {
+            key: key.as_bytes(),
+            is_new_key,
+            seqno,
+            kind,
+            value: b"",
+        };
+        let before = entry("a", true, 5, Kind::SingleDelete);
+        let puts = [entry("b", true, first, Kind::Put), entry("c", true, last, Kind::Put)];
+        let behind: Vec<_> = (0..last).rev().map(|seqno| entry("c", false, seqno, Kind::Put)).collect();
+        let outcome = |unseen: bool| {
+            let mut output = Vec::new();
+            let mut emit = |entry: Entry<'_>| -> Result<(), Infallible> {
+                output.push((entry.key.to_vec(), entry.is_new_key, entry.seqno, entry.kind));
+                Ok(())
+            };
+            let mut stream = DropStream::new(KeyOrder::Bytes, readers.clone(), limits.clone());
+            let Ok(()) = stream.push(before, &mut emit);
+            let bounds =
+                Puts { lowest_seqno: first.min(last), highest_seqno: first.max(last), last_seqno: last };
+            let passes = unseen && stream.pass(bounds, &mut emit) == Ok(true);
+            for put in puts {
+                let Ok(()) = if passes { emit(put) } else { stream.push(put, &mut emit) };
+            }
+            for older in &behind {
+                let Ok(()) = stream.push(*older, &mut emit);
+            }
+            let Ok(()) = stream.finish(&mut emit);
+            (passes, output)
+        };
+        let (passes, unseen) = outcome(true);
+        assert_eq!(unseen, outcome(false).1, "{readers:?} {last_level} {first} {last}");
+        passed += usize::from(passes);
+    }
+    assert!(passed > 1000, "only {passed} passed");
 }
