@@ -1,8 +1,9 @@
-//! Background work: flushes, compactions, the timer that drains and syncs the log, and its upkeep.
+//! Background work: flushes, compactions, and the timer that drains the log and has it synced and prepared.
 //!
 //! One thread, the *timer*, sleeps on the [`Signal`](crate::signal::Signal). It drains the log's buffer 1 ms after a
-//! `Buffered` write, syncs the log one interval after the first unsynced write, prepares segments, and gives out work:
-//! each job is a task of its own on the database's `Spawn`, so an idle database holds no worker threads.
+//! `Buffered` write, has the log synced one interval after the first unsynced write, has segments prepared, and gives
+//! out work: each job is a task of its own on the database's `Spawn`, so an idle database holds no worker threads, and
+//! the timer waits for nothing.
 //!
 //! **Priorities.** Flushes first, then compactions of level 0, then the rest. With `n` threads at most `n` jobs run,
 //! and at most `n - 1` of the rest, so one thread is always free for flushes and level 0 (INV-LIFE-4); with one
@@ -31,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::options::{Durability, LOG_BUFFER_DELAY};
 use crate::signal::{BUFFERED, MEASURE, SEGMENT, STOP, UNSYNCED, WORK};
 use crate::state::KeyspaceState;
+use crate::upkeep::{self, Chore, flush_log};
 
 /// How long nobody writes before the trees are settled for their readers.
 const QUIET_DELAY: Duration = Duration::from_secs(1);
@@ -78,8 +80,7 @@ fn run_timer(core: &Arc<Core>) {
             core.jobs().is_quiet = false;
         }
         if signal.lower(SEGMENT) != 0 {
-            // Without room now, rotation will try again and report.
-            let _ = core.folder.prepare();
+            upkeep::start(core, Chore::Prepare);
         }
         if flags & BUFFERED != 0 {
             drain_at.get_or_insert(now + LOG_BUFFER_DELAY);
@@ -88,9 +89,13 @@ fn run_timer(core: &Arc<Core>) {
             sync_at.get_or_insert(now + core.options.sync_interval);
         }
         if sync_at.is_some_and(|at| at <= now) {
+            // Lowered before the sync begins; one that runs still may not cover what was written meanwhile.
+            let lowered = signal.lower(BUFFERED | UNSYNCED);
             (drain_at, sync_at) = (None, None);
-            signal.lower(BUFFERED | UNSYNCED);
-            flush_log(core, Durability::Sync);
+            if !upkeep::start(core, Chore::Sync) {
+                signal.raise(lowered);
+                sync_at = Some(now + core.options.sync_interval);
+            }
         } else if drain_at.is_some_and(|at| at <= now) {
             drain_at = None;
             signal.lower(BUFFERED);
@@ -99,15 +104,6 @@ fn run_timer(core: &Arc<Core>) {
         if signal.lower(WORK) != 0 {
             give_out(core);
         }
-    }
-}
-
-/// Drains or syncs the log on behalf of everyone who wrote.
-fn flush_log(core: &Core, durability: Durability) {
-    if core.health.check_writable().is_ok()
-        && let Err(error) = core.pipeline.persist(durability)
-    {
-        core.fail(error);
     }
 }
 
@@ -201,7 +197,7 @@ pub(crate) fn stop(core: &Core) {
     core.signal().raise(STOP);
     let mut jobs = core.jobs();
     jobs.stopped = true;
-    while jobs.running() > 0 {
+    while !jobs.is_still() {
         jobs = core.job_ended.wait(jobs).unwrap_or_else(PoisonError::into_inner);
     }
 }

@@ -15,7 +15,7 @@ use esker_env::spawn::{Spawn, Threads};
 
 use crate::database::Database;
 use crate::error::Result;
-use crate::options::{DatabaseOptions, Durability, KeyspaceOptions, PlantedBug, RecoveryMode};
+use crate::options::{DatabaseOptions, Durability, KeyspaceOptions, LogMapping, PlantedBug, RecoveryMode};
 use crate::recover::{self, Environs, Resolver};
 
 /// Settings of a database, and the way to open it.
@@ -119,6 +119,12 @@ impl Builder {
     /// How long the log may be unsynced. Default: 100 ms.
     pub fn sync_interval(mut self, interval: Duration) -> Self {
         self.options.sync_interval = interval;
+        self
+    }
+
+    /// Whether the log is written through a memory map. Default: [`LogMapping::Auto`].
+    pub fn log_mapping(mut self, mapping: LogMapping) -> Self {
+        self.options.log_mapping = mapping;
         self
     }
 

@@ -125,6 +125,10 @@ pub(crate) struct Jobs {
     pub(crate) flushing: Vec<KeyspaceId>,
     pub(crate) level_zero: usize,
     pub(crate) deeper: usize,
+    /// The log is being synced in the background.
+    pub(crate) is_syncing: bool,
+    /// Pages or a segment of the log are being prepared.
+    pub(crate) is_preparing: bool,
     /// Set when a look found nothing to start while nothing ran.
     pub(crate) is_idle: bool,
     /// Nobody has written for a while, or someone waits for the trees to settle.
@@ -134,9 +138,14 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// How many run.
+    /// How many flushes and compactions run.
     pub(crate) fn running(&self) -> usize {
         self.flushing.len() + self.level_zero + self.deeper
+    }
+
+    /// Whether nothing runs, the upkeep of the log included.
+    pub(crate) fn is_still(&self) -> bool {
+        self.running() == 0 && !self.is_syncing && !self.is_preparing
     }
 }
 

@@ -72,6 +72,7 @@ mod snapshot;
 mod state;
 mod stats;
 mod trees;
+mod upkeep;
 mod wal;
 mod write;
 mod write_batch;
@@ -86,7 +87,7 @@ pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::keyspace::{Keyspace, Snapshot};
 #[doc(hidden)]
 pub use crate::options::PlantedBug;
-pub use crate::options::{Durability, KeyspaceOptions, RecoveryMode};
+pub use crate::options::{Durability, KeyspaceOptions, LogMapping, RecoveryMode};
 pub use crate::scan::Scan;
 pub use crate::stats::{KeyspaceStats, Stats};
 pub use crate::write_batch::WriteBatch;

@@ -43,6 +43,23 @@ pub enum RecoveryMode {
     SkipCorrupted,
 }
 
+/// Whether the log is written through a memory map, which spares each write a system call.
+///
+/// It is only ever done on file systems that are known to keep the space they have allocated (ext4, xfs and tmpfs, on
+/// Linux); elsewhere the log is written, whatever is asked for. What it costs: a device that fails so that its file
+/// system turns read-only may end the process with a signal (`SIGBUS`) instead of an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogMapping {
+    /// When the log runs ahead of its syncs.
+    #[default]
+    Auto,
+    /// From the beginning of each segment, whose memory is then made ready while it is created: about 16 ms for 64 MiB.
+    Always,
+    /// Never: a failing device is an error and nothing else.
+    Never,
+}
+
 /// The settings of one database; see the builder for what each means.
 #[derive(Clone, Debug)]
 pub(crate) struct DatabaseOptions {
@@ -54,6 +71,7 @@ pub(crate) struct DatabaseOptions {
     pub(crate) max_batch_bytes: usize,
     pub(crate) durability: Durability,
     pub(crate) sync_interval: Duration,
+    pub(crate) log_mapping: LogMapping,
     pub(crate) background_threads: usize,
     pub(crate) recovery_mode: RecoveryMode,
     pub(crate) planted_bug: Option<PlantedBug>,
@@ -89,6 +107,7 @@ impl Default for DatabaseOptions {
             max_batch_bytes: 256 * MIB,
             durability: Durability::default(),
             sync_interval: Duration::from_millis(100),
+            log_mapping: LogMapping::default(),
             background_threads: (processors() / 2).max(2),
             recovery_mode: RecoveryMode::default(),
             planted_bug: None,

@@ -355,6 +355,7 @@ fn start_log(
         path.to_path_buf(),
         Arc::clone(random),
         options.segment_bytes,
+        options.log_mapping,
         next_id,
         kept,
     ));

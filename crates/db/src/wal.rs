@@ -2,6 +2,7 @@
 //!
 //! | file | |
 //! |---|---|
+//! | [`file`] | the file of a segment: copying into its map, or writing |
 //! | [`segment`] | the files: made ahead of need, removed when nothing needs them |
 //! | [`sync`] | how far the log is written and synced; the one sync in flight |
 //! | [`writer`] | appending frames, rotating, going on after a failed write |
@@ -9,6 +10,7 @@
 //! | [`secure`] | making durable what a recovery is about to rely on |
 //! | [`reader`] | which segments count, where the log ends, torn tail or corruption |
 
+pub(crate) mod file;
 pub(crate) mod reader;
 pub(crate) mod scan;
 pub(crate) mod secure;

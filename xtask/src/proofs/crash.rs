@@ -16,7 +16,7 @@ use esker_testkit::fault_fs::plan::{FaultPlan, InjectedError};
 
 use crate::proofs::arguments::Crash;
 
-use self::engine::{Esker, OptionSet, option_sets};
+use self::engine::{Esker, OptionSet, mapped_log, option_sets};
 
 #[path = "../../../crates/db/tests/it/crash/engine.rs"]
 mod engine;
@@ -72,6 +72,8 @@ fn planted_bugs(seed: u64) -> Result<(), String> {
     caught("a skipped sync", usual, seed, skipped)?;
     let ignored = FaultPlan { ignore_dir_sync: true, ..FaultPlan::default() };
     caught("skipped directory syncs", usual, seed, std::iter::once(ignored))?;
+    let unsynced = FaultPlan { ignore_map_sync: true, ..FaultPlan::default() };
+    caught("a mapped log that is never synced", &mapped_log(), seed, std::iter::once(unsynced))?;
     let wrong = OptionSet { bug: Some(PlantedBug::PublishBeforeAppend), ..usual.clone() };
     caught("publishing before appending", &wrong, seed, std::iter::once(FaultPlan::default()))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use esker::Database;
+use esker::{Database, LogMapping};
 use esker_testkit::oracle::change::{Change, Durability, Op};
 
 use crate::proofs::store::{Settings, Store};
@@ -27,6 +27,9 @@ impl Esker {
         }
         if let Some(bytes) = settings.segment_bytes {
             builder = builder.log_segment_bytes(bytes);
+        }
+        if let Some(yes) = settings.maps_log {
+            builder = builder.log_mapping(if yes { LogMapping::Always } else { LogMapping::Never });
         }
         let database = builder.open().map_err(told)?;
         Ok(Esker { database })

@@ -39,6 +39,7 @@ const SETTINGS: Settings = Settings {
     memtable_bytes: Some(1 << 20),
     log_bytes: Some(8 << 20),
     segment_bytes: Some(1 << 20),
+    maps_log: None,
 };
 
 /// Runs the proof, or its child.
@@ -174,7 +175,10 @@ fn read_acknowledgements(mut pipe: impl Read, acknowledged: &mut [u64]) {
 
 /// Writes until killed.
 fn child(arguments: &Kill, folder: &Path) -> Result<(), String> {
-    let database = esker::Esker::open(folder, SETTINGS)?;
+    // Every other child copies into a mapped log. A weak one must not: what is copied survives, `Buffered` or not.
+    let is_odd = arguments.child.first().is_some_and(|start| start % 2 == 1);
+    let settings = Settings { maps_log: Some(is_odd && !arguments.weak), ..SETTINGS };
+    let database = esker::Esker::open(folder, settings)?;
     let pipe = std::io::stdout().as_fd().try_clone_to_owned().map_err(|error| error.to_string())?;
     let pipe = File::from(pipe);
     let outcomes: Vec<Result<(), String>> = thread::scope(|scope| {

@@ -31,6 +31,7 @@ const LOG_BYTES: u64 = 64 << 30;
 fn child_settings(keys: u64) -> Settings {
     let memtable = keys.saturating_mul(256).max(64 << 20);
     Settings {
+        maps_log: None,
         budget_bytes: Some(memtable.saturating_mul(8)),
         memtable_bytes: Some(memtable),
         log_bytes: Some(LOG_BYTES),

@@ -32,4 +32,6 @@ pub(crate) struct Settings {
     pub(crate) log_bytes: Option<u64>,
     /// One segment of the log.
     pub(crate) segment_bytes: Option<u64>,
+    /// Whether the log is mapped from the beginning of each segment, or never.
+    pub(crate) maps_log: Option<bool>,
 }

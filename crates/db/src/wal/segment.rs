@@ -3,7 +3,10 @@
 //! A segment is made whole before it is used: created, allocated over its full length (so that a full disk shows here
 //! and not in the middle of a frame), synced, and its name synced with it (INV-WAL-1). What is left for the moment of
 //! rotation is one small write, the header, which belongs to [`crate::wal::writer`]. The background prepares one
-//! segment ahead; where it comes late, rotation makes its own.
+//! segment ahead ([`SegmentFolder::keep_up`]); where it comes late, rotation makes its own.
+//!
+//! Files are removed, not recycled. A recycled file spares the device nothing for frames of some hundred bytes, as blocks
+//! are turned from allocated to written once a page and not once a frame; `docs/PERFORMANCE.md` has the figures.
 //!
 //! Segments are removed oldest first, each removal made durable before the next (INV-WAL-6): so after a crash the
 //! remaining ones never have a gap that removal made.
@@ -12,10 +15,10 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use esker_env::fs::{FsFile, OpenOptions, SharedFs};
+use esker_env::fs::{OpenOptions, SharedFs};
 use esker_env::random::Random;
 use esker_format::file_name::FileKind;
 use esker_format::ids::{LogId, SegmentId};
@@ -23,6 +26,8 @@ use esker_format::log::header::LOG_HEADER_BYTES;
 use esker_mem::seqno::SeqNo;
 
 use crate::error::{Error, Result};
+use crate::options::LogMapping;
+use crate::wal::file::LogFile;
 
 /// Where the frames of a segment begin.
 pub(crate) const FRAMES_START: u64 = LOG_HEADER_BYTES as u64;
@@ -33,7 +38,7 @@ pub(crate) struct Segment {
     pub(crate) id: SegmentId,
     pub(crate) log_id: LogId,
     pub(crate) path: PathBuf,
-    pub(crate) file: Arc<dyn FsFile>,
+    pub(crate) file: Arc<LogFile>,
     pub(crate) capacity_bytes: u64,
 }
 
@@ -47,14 +52,20 @@ pub(crate) struct ClosedSegment {
     pub(crate) end_seqno: SeqNo,
 }
 
-/// The folder of segments. Thread-safe; the order of its locks is removing → closed, and `ready` is a leaf.
+/// The folder of segments. Thread-safe; the order of its locks is removing → closed, and `ready` and
+/// `current` are leaves.
 pub(crate) struct SegmentFolder {
     fs: SharedFs,
     directory: PathBuf,
     random: Arc<dyn Random>,
     segment_bytes: u64,
+    mapping: LogMapping,
     next_id: AtomicU32,
     ready: Mutex<Option<Segment>>,
+    /// The file being written.
+    current: Mutex<Option<Arc<LogFile>>>,
+    /// Whether the writer asked for the next segment.
+    wants_next: AtomicBool,
     closed: Mutex<VecDeque<ClosedSegment>>,
     closed_bytes: AtomicU64,
     /// One remover at a time.
@@ -68,6 +79,7 @@ impl SegmentFolder {
         directory: PathBuf,
         random: Arc<dyn Random>,
         segment_bytes: u64,
+        mapping: LogMapping,
         next_id: SegmentId,
         closed: Vec<ClosedSegment>,
     ) -> Self {
@@ -77,12 +89,48 @@ impl SegmentFolder {
             directory,
             random,
             segment_bytes,
+            mapping,
             next_id: AtomicU32::new(next_id.0),
             ready: Mutex::new(None),
+            current: Mutex::new(None),
+            wants_next: AtomicBool::new(false),
             closed: Mutex::new(closed.into()),
             closed_bytes: AtomicU64::new(closed_bytes),
             removing: Mutex::new(()),
         }
+    }
+
+    /// Notes that `file` is being written now.
+    pub(crate) fn set_current(&self, file: Arc<LogFile>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    }
+
+    /// Asks for the next segment to be prepared.
+    pub(crate) fn ask_next(&self) {
+        self.wants_next.store(true, Ordering::Release);
+    }
+
+    /// Whether there is something to [`Self::keep_up`] with.
+    pub(crate) fn wants_upkeep(&self) -> bool {
+        self.wants_next.load(Ordering::Acquire) || self.current().is_some_and(|file| file.wants_pages())
+    }
+
+    /// Does what the writer asked for, on a thread that may wait for the device; called by one at a time.
+    pub(crate) fn keep_up(&self) -> Result<()> {
+        let current = self.current();
+        if let Some(current) = &current {
+            current.make_ready();
+        }
+        if self.wants_next.swap(false, Ordering::AcqRel) {
+            self.prepare()?;
+            // A log that is copied into now will be so in the next segment.
+            let next = self.ready().as_ref().map(|segment| Arc::clone(&segment.file));
+            if let Some(next) = next.filter(|_| current.is_some_and(|current| current.was_asked())) {
+                next.ask_ready(u64::MAX);
+                next.make_ready();
+            }
+        }
+        Ok(())
     }
 
     /// Makes the next segment ahead of need, unless one is ready.
@@ -170,6 +218,11 @@ impl SegmentFolder {
             let _ = self.fs.remove_file(&path);
             return Err(error);
         }
+        let file = Arc::new(LogFile::new(file, capacity_bytes, self.mapping));
+        if self.mapping == LogMapping::Always {
+            file.ask_ready(u64::MAX);
+            file.make_ready();
+        }
         Ok(Segment { id, log_id: LogId(self.random.next_u64()), path, file, capacity_bytes })
     }
 
@@ -188,6 +241,10 @@ impl SegmentFolder {
 
     fn ready(&self) -> MutexGuard<'_, Option<Segment>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self) -> Option<Arc<LogFile>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn closed(&self) -> MutexGuard<'_, VecDeque<ClosedSegment>> {

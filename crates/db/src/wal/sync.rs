@@ -7,7 +7,8 @@
 //! 2. If a sync is in flight, it waits. That sync began before the caller's frame was known to be written, so it may
 //!    not cover it: the caller looks again when it ends. All who waited share the next sync (INV-WAL-3).
 //! 3. Otherwise it becomes the one that syncs: it notes how far the log is written, syncs every segment with unsynced
-//!    frames, *oldest first* (INV-WAL-4), and moves the synced point there.
+//!    frames, *oldest first* (INV-WAL-4), from where the device has it to where it is written (INV-WAL-8), and moves
+//!    the synced point there.
 //!
 //! After a failed sync the answer to everyone is [`Error::Indeterminate`], for ever (INV-LIFE-2).
 //!
@@ -18,13 +19,14 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use esker_env::fs::FsFile;
 use esker_format::log::frame::LogPosition;
 use esker_mem::seqno::SeqNo;
 
 use crate::error::{Error, Result};
+use crate::wal::file::LogFile;
 
 /// A point between two frames of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,18 +44,30 @@ pub(crate) struct LogPoint {
 pub(crate) struct LogSync {
     state: Mutex<State>,
     changed: Condvar,
+    /// `state.synced.lsn`, for whoever only asks whether it has moved.
+    synced_lsn: AtomicU64,
 }
 
 #[derive(Debug)]
 struct State {
     /// Segments that may hold unsynced frames, oldest first; the last one is being written.
-    unsynced: VecDeque<Arc<dyn FsFile>>,
+    unsynced: VecDeque<Unsynced>,
     written: LogPoint,
     synced: LogPoint,
     in_flight: bool,
     /// Counted for statistics.
     syncs: u64,
     failed: Option<Arc<io::Error>>,
+}
+
+/// A segment that the device may not have.
+#[derive(Clone, Debug)]
+struct Unsynced {
+    file: Arc<LogFile>,
+    /// The device has it up to here.
+    from: u64,
+    /// Where it ends; none while it is being written.
+    end: Option<u64>,
 }
 
 impl LogSync {
@@ -69,12 +83,18 @@ impl LogSync {
                 failed: None,
             }),
             changed: Condvar::new(),
+            synced_lsn: AtomicU64::new(start.lsn),
         }
     }
 
-    /// Frames now go to `file`.
-    pub(crate) fn started_segment(&self, file: Arc<dyn FsFile>) {
-        self.state().unsynced.push_back(file);
+    /// Frames now go to `file`; the one before ends at what is written.
+    pub(crate) fn started_segment(&self, file: Arc<LogFile>) {
+        let mut state = self.state();
+        let end = state.written.position.offset;
+        if let Some(complete) = state.unsynced.back_mut() {
+            complete.end = Some(end);
+        }
+        state.unsynced.push_back(Unsynced { file, from: 0, end: None });
     }
 
     /// The operating system has everything before `point`.
@@ -92,6 +112,12 @@ impl LogSync {
     #[inline]
     pub(crate) fn synced(&self) -> LogPoint {
         self.state().synced
+    }
+
+    /// How far that is in `lsn`; may lag behind [`Self::synced`].
+    #[inline]
+    pub(crate) fn synced_lsn(&self) -> u64 {
+        self.synced_lsn.load(Ordering::Acquire)
     }
 
     /// How many syncs there were.
@@ -130,23 +156,33 @@ impl LogSync {
     fn sync_once<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         state.in_flight = true;
         let target = state.written;
-        let files: Vec<Arc<dyn FsFile>> = state.unsynced.iter().cloned().collect();
+        let files: Vec<Unsynced> = state.unsynced.iter().cloned().collect();
         drop(state);
-        let outcome = files.iter().try_for_each(|file| file.sync_data());
+        let outcome = files.iter().try_for_each(|unsynced| {
+            let end = unsynced.end.unwrap_or(target.position.offset);
+            if unsynced.from < end { unsynced.file.sync(unsynced.from..end) } else { Ok(()) }
+        });
         let mut state = self.state();
         state.in_flight = false;
         state.syncs += 1;
         match outcome {
             Ok(()) => {
                 state.synced = target;
+                self.synced_lsn.store(target.lsn, Ordering::Release);
                 // All but the last were complete when the sync began.
                 let complete = files.len().saturating_sub(1);
                 state.unsynced.drain(..complete);
+                if let Some(last) = state.unsynced.front_mut() {
+                    last.from = target.position.offset;
+                }
             }
             Err(error) => state.failed = Some(Arc::new(error)),
         }
         self.changed.notify_all();
-        state
+        // The last to hold a complete segment unmaps it, which takes a while: not under the lock.
+        drop(state);
+        drop(files);
+        self.state()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -9,7 +9,7 @@ use esker_mem::seqno::SeqNo;
 use esker_testkit::fault_fs::FaultFs;
 
 use crate::error::Result;
-use crate::options::RecoveryMode;
+use crate::options::{LogMapping, RecoveryMode};
 use crate::wal::reader::{LogEnd, chain, find_segments, read_log};
 use crate::wal::secure::secure;
 use crate::wal::segment::SegmentFolder;
@@ -59,6 +59,16 @@ pub(crate) fn read(fs: &FaultFs, mode: RecoveryMode) -> Result<(Vec<Entry>, LogE
 
 /// Opens the log as a database does: read, start the next segment, remove what no longer counts.
 pub(crate) fn open(fs: &FaultFs, mode: RecoveryMode) -> Result<TestLog> {
+    open_with(fs, mode, SEGMENT_BYTES, LogMapping::Auto)
+}
+
+/// As [`open`], with other segments.
+pub(crate) fn open_with(
+    fs: &FaultFs,
+    mode: RecoveryMode,
+    segment_bytes: u64,
+    mapping: LogMapping,
+) -> Result<TestLog> {
     let shared: SharedFs = Arc::new(fs.clone());
     let segments = find_segments(&shared, &directory())?;
     secure(&shared, &segments, &chain(&segments).0)?;
@@ -67,7 +77,8 @@ pub(crate) fn open(fs: &FaultFs, mode: RecoveryMode) -> Result<TestLog> {
         shared,
         directory(),
         Arc::new(SeededRandom::new(u64::from(end.next_id.0))),
-        SEGMENT_BYTES,
+        segment_bytes,
+        mapping,
         end.next_id,
         end.kept,
     ));
@@ -84,6 +95,11 @@ impl TestLog {
     /// A log on a fresh disk.
     pub(crate) fn fresh() -> Self {
         open(&new_disk(), RecoveryMode::default()).expect("a fresh log opens")
+    }
+
+    /// A log on a fresh disk whose segments hold 64 KiB.
+    pub(crate) fn mapped(mapping: LogMapping) -> Self {
+        open_with(&new_disk(), RecoveryMode::default(), 64 << 10, mapping).expect("a fresh log opens")
     }
 
     /// Appends one operation's worth of payload.

@@ -3,8 +3,11 @@
 //! The writer belongs to whoever holds the log lock ([`crate::commit`]); it has no lock of its own.
 //!
 //! * **Append.** The frame is encoded at the end of the buffer, for the place in the file where it will lie. A group
-//!   with an `Os` or `Sync` write drains the buffer at once, one `pwrite`; `Buffered` frames stay until there are
-//!   64 KiB or the timer comes.
+//!   with an `Os` or `Sync` write drains the buffer at once: a copy where the file's pages are ready, a `pwrite` where
+//!   not. `Buffered` frames stay until there are 64 KiB or the timer comes; where they can be copied they do not wait.
+//! * **Ask for pages** when the log runs ahead of its syncs by 64 KiB (or a sixteenth of a segment): then nobody waits
+//!   for the device, and the system call is what a write costs. Who syncs every write never gets there. As much is
+//!   asked for as was written, so that a short burst does not fill a segment's worth of memory with zeros.
 //! * **Rotate.** A frame that does not fit the rest of a segment goes to the next one, whose header records where this
 //!   one ends. Every frame carries the position known synced when it was written, so a damaged frame before a recorded
 //!   end is told from one that a power loss took: the former lies before a synced position, the latter behind every one
@@ -43,6 +46,8 @@ pub(crate) struct LogWriter {
     next_seqno: SeqNo,
     /// The buffer and the log id it was encoded for, when the segment broke under it.
     kept: Option<Kept>,
+    /// What was known synced at the last look.
+    synced: LogPoint,
     wish: bool,
 }
 
@@ -50,7 +55,14 @@ struct Active {
     segment: Segment,
     /// Whether the next segment was asked for.
     wished: bool,
+    /// Up to where ready pages were asked for; the end where they are of no use.
+    asked_to: u64,
 }
+
+/// Ready pages are asked for once the log runs so far ahead of its syncs.
+const MAP_AHEAD_OF_SYNC_BYTES: u64 = 64 << 10;
+/// The least that is asked for at once.
+const MAP_AHEAD_BYTES: u64 = 1 << 20;
 
 /// Frames that were acknowledged and not written when their segment broke.
 struct Kept {
@@ -76,14 +88,16 @@ impl LogWriter {
         let point = LogPoint { lsn: 0, position: start, next_seqno };
         let sync = Arc::new(LogSync::new(point));
         sync.started_segment(Arc::clone(&segment.file));
+        folder.set_current(Arc::clone(&segment.file));
         Ok(Self {
             folder,
             sync,
-            active: Some(Active { segment, wished: false }),
+            active: Some(Active::new(segment)),
             drained: point,
             buffer: Vec::with_capacity(LOG_BUFFER_BYTES * 2),
             next_seqno,
             kept: None,
+            synced: point,
             wish: false,
         })
     }
@@ -98,7 +112,7 @@ impl LogWriter {
         self.drained.lsn + self.buffer.len() as u64
     }
 
-    /// Whether it is time to prepare the next segment; says so once.
+    /// Whether the folder was asked for something ([`SegmentFolder::keep_up`]); says so once.
     #[inline]
     pub(crate) fn take_wish(&mut self) -> bool {
         std::mem::take(&mut self.wish)
@@ -116,22 +130,14 @@ impl LogWriter {
     ) -> Result<u64> {
         let len = frame_len(payload.len() as u64);
         self.make_room(len, first_seqno)?;
-        let meta = FrameMeta { first_seqno, count, synced: self.sync.synced().position };
-        let (log_id, start, end) = match &mut self.active {
-            Some(active) => {
-                let offset = self.drained.position.offset + self.buffer.len() as u64;
-                let end = offset + len;
-                if !active.wished && end > active.segment.capacity_bytes / 2 {
-                    active.wished = true;
-                    self.wish = true;
-                }
-                (active.segment.log_id, offset, self.buffer.len())
-            }
-            None => unreachable!("make_room leaves an active segment or fails"),
-        };
+        let start = self.drained.position.offset + self.buffer.len() as u64;
+        self.look_ahead(start + len);
+        let Some(active) = &self.active else { unreachable!("make_room leaves an active segment or fails") };
+        let meta = FrameMeta { first_seqno, count, synced: self.synced.position };
+        let (log_id, end) = (active.segment.log_id, self.buffer.len());
         append_frame(&mut self.buffer, &meta, log_id, start, payload);
         let earlier_seqno = std::mem::replace(&mut self.next_seqno, first_seqno + u64::from(count));
-        let is_due = write_through || self.buffer.len() >= LOG_BUFFER_BYTES;
+        let is_due = write_through || self.buffer.len() >= LOG_BUFFER_BYTES || self.is_copied();
         if is_due && let Err(error) = self.write_buffer() {
             // Take the group back, keep what was acknowledged before it.
             self.buffer.truncate(end);
@@ -139,6 +145,36 @@ impl LogWriter {
             return Err(error);
         }
         Ok(self.end_lsn())
+    }
+
+    /// Whether draining is a copy.
+    #[inline]
+    fn is_copied(&self) -> bool {
+        let (offset, len) = (self.drained.position.offset, self.buffer.len() as u64);
+        self.active.as_ref().is_some_and(|active| active.segment.file.is_ready(offset, len))
+    }
+
+    /// Sees how far the log is synced, and asks for what a segment filled up to `end` will need next.
+    #[inline]
+    fn look_ahead(&mut self, end: u64) {
+        if self.sync.synced_lsn() != self.synced.lsn {
+            self.synced = self.sync.synced();
+        }
+        let Some(active) = &mut self.active else { return };
+        let capacity = active.segment.capacity_bytes;
+        if !active.wished && end > capacity / 4 {
+            active.wished = true;
+            self.wish = true;
+            self.folder.ask_next();
+        }
+        if active.asked_to < capacity && end + (end / 2).max(MAP_AHEAD_BYTES / 2) > active.asked_to {
+            let ahead = self.drained.lsn - self.synced.lsn;
+            if ahead >= MAP_AHEAD_OF_SYNC_BYTES.min(capacity / 16) {
+                active.asked_to = end + end.max(MAP_AHEAD_BYTES);
+                active.segment.file.ask_ready(active.asked_to);
+                self.wish = true;
+            }
+        }
     }
 
     /// Hands everything to the operating system; returns the end of the log.
@@ -162,15 +198,17 @@ impl LogWriter {
         active
             .segment
             .file
-            .write_all_at(&self.buffer, self.drained.position.offset)
+            .write(&self.buffer, self.drained.position.offset)
             .map_err(|error| Error::io("write", &active.segment.path, error))?;
         let len = self.buffer.len() as u64;
         self.drained.lsn += len;
         self.drained.position.offset += len;
         self.drained.next_seqno = self.next_seqno;
         self.buffer.clear();
-        // One huge batch should not hold its size for ever.
-        self.buffer.shrink_to(LOG_BUFFER_BYTES * 16);
+        if self.buffer.capacity() > LOG_BUFFER_BYTES * 16 {
+            // One huge batch should not hold its size for ever.
+            self.buffer.shrink_to(LOG_BUFFER_BYTES * 2);
+        }
         self.sync.wrote(self.drained);
         Ok(())
     }
@@ -261,8 +299,9 @@ impl LogWriter {
         self.drained.position = start;
         self.drained.next_seqno = self.drained.next_seqno.max(next_seqno);
         self.sync.started_segment(Arc::clone(&segment.file));
+        self.folder.set_current(Arc::clone(&segment.file));
         self.sync.wrote(self.drained);
-        self.active = Some(Active { segment, wished: false });
+        self.active = Some(Active::new(segment));
     }
 
     fn close(&self, segment: &Segment) {
@@ -275,6 +314,15 @@ impl LogWriter {
     }
 }
 
+impl Active {
+    fn new(segment: Segment) -> Self {
+        // Nobody asks for pages of a file without a map, nor for those that were made ready with it.
+        let is_served = !segment.file.is_mapped() || segment.file.was_asked();
+        let asked_to = if is_served { segment.capacity_bytes } else { 0 };
+        Self { segment, wished: false, asked_to }
+    }
+}
+
 /// Begins a segment that ends its predecessor for good: header and, if there is a predecessor, a frame without
 /// operations which claims that it is synced up to its end. Durable when this returns; gives where frames go on.
 fn begin_durably(segment: &Segment, end: Option<LogPosition>, next_seqno: SeqNo) -> Result<LogPosition> {
@@ -284,8 +332,9 @@ fn begin_durably(segment: &Segment, end: Option<LogPosition>, next_seqno: SeqNo)
         append_frame(&mut bytes, &claim, segment.log_id, FRAMES_START, &[]);
     }
     write_at_start(segment, &bytes)?;
-    segment.file.sync_data().map_err(|error| Error::io("sync", &segment.path, error))?;
-    Ok(LogPosition { segment: segment.id, offset: bytes.len() as u64 })
+    let end = bytes.len() as u64;
+    segment.file.sync(0..end).map_err(|error| Error::io("sync", &segment.path, error))?;
+    Ok(LogPosition { segment: segment.id, offset: end })
 }
 
 fn header(segment: &Segment, predecessor: Option<Predecessor>) -> LogHeader {
@@ -293,7 +342,7 @@ fn header(segment: &Segment, predecessor: Option<Predecessor>) -> LogHeader {
 }
 
 fn write_at_start(segment: &Segment, bytes: &[u8]) -> Result<()> {
-    segment.file.write_all_at(bytes, 0).map_err(|error| Error::io("write", &segment.path, error))
+    segment.file.write(bytes, 0).map_err(|error| Error::io("write", &segment.path, error))
 }
 
 #[cfg(test)]

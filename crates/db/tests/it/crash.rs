@@ -6,7 +6,7 @@ use esker_testkit::enumerate::report::Report;
 use esker_testkit::enumerate::{EnumerateOptions, Points, Trouble, enumerate};
 use esker_testkit::fault_fs::plan::{FaultPlan, InjectedError};
 
-use self::engine::{Esker, OptionSet, option_sets};
+use self::engine::{Esker, OptionSet, mapped_log, option_sets};
 
 mod engine;
 
@@ -76,6 +76,13 @@ fn assert_caught(set: &OptionSet, plans: impl Iterator<Item = FaultPlan>) {
 fn a_skipped_sync_is_caught() {
     let plans = (1..60).map(|nth| FaultPlan { skip_nth_sync: Some(nth), ..FaultPlan::default() });
     assert_caught(&option_sets()[2], plans);
+}
+
+#[test]
+fn a_mapped_log_that_is_not_synced_is_caught() {
+    // INV-WAL-8
+    let plan = FaultPlan { ignore_map_sync: true, ..FaultPlan::default() };
+    assert_caught(&mapped_log(), std::iter::once(plan));
 }
 
 #[test]

@@ -221,8 +221,10 @@ impl MappedLog for FaultMap {
         let within = self.range(&range)?;
         let details = Details::Range { offset: range.start, len: range.end - range.start };
         self.file.mutate(CallKind::Sync, details, |machine, fault| {
+            let ignored = machine.plan.ignore_map_sync;
             let file = machine.disk.file_mut(self.file.inode)?;
             match fault {
+                Fault::None if ignored => {}
                 Fault::None | Fault::Write(_) => file.sync_range(within),
                 Fault::Error(_) => file.doom(),
                 Fault::Crash | Fault::Skip => {}

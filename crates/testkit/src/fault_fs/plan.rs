@@ -147,6 +147,8 @@ pub struct FaultPlan {
     pub write_faults: Vec<(u64, WriteFault)>,
     /// The n-th sync of a file reports success and does nothing: a lying device, or a forgotten call.
     pub skip_nth_sync: Option<u64>,
+    /// Every sync of a range of a mapped log reports success and does nothing.
+    pub ignore_map_sync: bool,
     /// Every directory sync reports success and does nothing.
     pub ignore_dir_sync: bool,
     /// How long calls take.

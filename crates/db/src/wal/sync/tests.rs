@@ -4,10 +4,11 @@ use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use esker_env::fs::Access;
+use esker_env::fs::{Access, FsFile};
 use esker_format::ids::SegmentId;
 
 use super::*;
+use crate::options::LogMapping;
 
 /// A file that counts syncs and how many run at once.
 #[derive(Debug, Default)]
@@ -53,6 +54,10 @@ impl FsFile for CountingFile {
     }
 }
 
+fn log_file(file: Arc<dyn FsFile>) -> Arc<LogFile> {
+    Arc::new(LogFile::new(file, 4096, LogMapping::Auto))
+}
+
 fn point(lsn: u64) -> LogPoint {
     LogPoint { lsn, position: LogPosition { segment: SegmentId(1), offset: lsn }, next_seqno: lsn }
 }
@@ -62,7 +67,7 @@ fn one_sync_is_in_flight_and_shared() {
     // INV-WAL-3
     let file = Arc::new(CountingFile::default());
     let sync = LogSync::new(point(0));
-    sync.started_segment(Arc::clone(&file) as Arc<dyn FsFile>);
+    sync.started_segment(log_file(Arc::clone(&file) as Arc<dyn FsFile>));
     let written = Mutex::new(0);
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -90,10 +95,10 @@ fn a_sync_covers_earlier_segments() {
     // INV-WAL-4
     let files: Vec<_> = (0..3).map(|_| Arc::new(CountingFile::default())).collect();
     let sync = LogSync::new(point(0));
-    for file in &files {
-        sync.started_segment(Arc::clone(file) as Arc<dyn FsFile>);
+    for (file, lsn) in files.iter().zip([3, 6, 10]) {
+        sync.started_segment(log_file(Arc::clone(file) as Arc<dyn FsFile>));
+        sync.wrote(point(lsn));
     }
-    sync.wrote(point(10));
     assert!(sync.sync_to(10).is_ok());
     assert!(files.iter().all(|file| file.syncs.load(Ordering::SeqCst) == 1));
     sync.wrote(point(20));
@@ -108,7 +113,7 @@ fn a_sync_covers_earlier_segments() {
 fn a_failed_sync_is_told_to_everyone_for_ever() {
     // INV-LIFE-2
     let sync = LogSync::new(point(0));
-    sync.started_segment(Arc::new(CountingFile { fails: true, ..CountingFile::default() }));
+    sync.started_segment(log_file(Arc::new(CountingFile { fails: true, ..CountingFile::default() })));
     sync.wrote(point(10));
     assert!(matches!(sync.sync_to(10), Err(Error::Indeterminate { .. })));
     assert!(matches!(sync.sync_to(5), Err(Error::Indeterminate { .. })));

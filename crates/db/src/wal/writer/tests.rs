@@ -5,7 +5,7 @@ use esker_testkit::fault_fs::crash::CrashPolicy;
 use esker_testkit::fault_fs::plan::{CallKind, FaultPlan, InjectedError, Strike};
 
 use crate::error::ErrorKind;
-use crate::options::RecoveryMode;
+use crate::options::{LogMapping, RecoveryMode};
 use crate::wal::testing::{SEGMENT_BYTES, TestLog, directory, open, payloads, read};
 
 fn failing(kind: CallKind, nth: u64) -> FaultPlan {
@@ -105,6 +105,7 @@ fn a_frame_that_was_refused_does_not_come_back() {
     log.writer.drained.lsn = end;
     log.writer.drained.position.offset = crate::wal::segment::FRAMES_START + end;
     log.writer.buffer.clear();
+    log.writer.sync.wrote(log.writer.drained);
     log.writer.abandon_segment(2);
     log.append(b"next", true).unwrap();
     let (entries, _) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
@@ -161,4 +162,99 @@ fn an_unused_segment_is_removed_at_the_next_open() {
     let reopened = open(&fs, RecoveryMode::AbsoluteConsistency).unwrap();
     assert_eq!(payloads(&reopened.found), [b"one"]);
     assert_eq!(fs.read_dir(&directory()).unwrap().len(), 2, "the old segment and the new one");
+}
+
+#[test]
+fn a_log_that_runs_ahead_of_its_syncs_is_copied_and_one_that_does_not_is_written() {
+    let mut log = TestLog::mapped(LogMapping::Auto);
+    for i in 0..1000 {
+        log.append_sync(&[1; 100]).unwrap();
+        if log.writer.take_wish() {
+            log.folder.keep_up().unwrap();
+        }
+        assert_eq!(log.fs.calls(CallKind::Copy), 0, "at {i}");
+    }
+    let before = log.fs.calls(CallKind::Write);
+    for _ in 0..1000 {
+        log.append(&[2; 100], true).unwrap();
+        if log.writer.take_wish() {
+            log.folder.keep_up().unwrap();
+        }
+    }
+    let written = log.fs.calls(CallKind::Write) - before;
+    assert!((30..150).contains(&written), "until it runs ahead, first pages and headers: {written}");
+    assert!(log.fs.calls(CallKind::Copy) > 800);
+    let (entries, end) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
+    assert_eq!(entries.len(), 2000);
+    assert!(end.kept.len() > 4, "several segments: {}", end.kept.len());
+}
+
+#[test]
+fn a_frame_that_can_be_copied_is_not_held_back() {
+    let mut log = TestLog::mapped(LogMapping::Always);
+    log.append(&[1; 4096], true).unwrap();
+    log.append(b"buffered", false).unwrap();
+    let (entries, _) = read(&log.fs, RecoveryMode::default()).unwrap();
+    assert_eq!(payloads(&entries), [[1; 4096].as_slice(), b"buffered"]);
+}
+
+#[test]
+fn synced_frames_survive_a_power_loss_however_they_were_written() {
+    // INV-WAL-8: copied and written frames take turns in each segment, and so do syncs; any word of a copied frame may
+    // be lost that was not synced.
+    for seed in 0..30 {
+        let mut log = TestLog::mapped(LogMapping::Auto);
+        let mut synced = 0;
+        for i in 1..=700u64 {
+            log.append(&[7; 100], i % 3 != 0).unwrap();
+            if log.writer.take_wish() && i > 300 {
+                log.folder.keep_up().unwrap();
+            }
+            if i % (90 + seed) == 0 {
+                let point = log.writer.drain().unwrap();
+                log.writer.sync().sync_to(point.lsn).unwrap();
+                synced = i;
+            }
+        }
+        assert!(log.fs.calls(CallKind::Copy) > 100);
+        for policy in [CrashPolicy::LoseUnsynced, CrashPolicy::Random { seed }] {
+            let disk = log.fs.crash(policy);
+            let (entries, _) = read(&disk, RecoveryMode::default()).unwrap();
+            assert!(entries.len() as u64 >= synced, "{policy}: {} of {synced}", entries.len());
+            assert!(entries.iter().zip(1..).all(|(entry, seqno)| entry.seqno == seqno));
+            let reopened = open(&disk, RecoveryMode::default()).unwrap();
+            assert_eq!(reopened.found, entries);
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_when_the_next_segment_is_prepared_is_an_error_and_no_loss() {
+    let mut log = TestLog::mapped(LogMapping::Always);
+    let mut acknowledged = 0;
+    log.fs.set_plan(FaultPlan {
+        errors: vec![(Strike::FromNthOf(CallKind::Preallocate, 1), InjectedError::StorageFull)],
+        ..FaultPlan::default()
+    });
+    let mut refused = 0;
+    for i in 0..1000u32 {
+        if i == 900 {
+            log.fs.set_plan(FaultPlan::default());
+        }
+        match log.append(&[3; 100], true) {
+            Ok(_) => acknowledged += 1,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NoSpace);
+                refused += 1;
+            }
+        }
+        if log.writer.take_wish()
+            && let Err(error) = log.folder.keep_up()
+        {
+            assert_eq!(error.kind(), ErrorKind::NoSpace);
+        }
+    }
+    assert!(acknowledged > 400 && refused > 100, "{acknowledged} {refused}");
+    let (entries, _) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
+    assert_eq!(entries.len(), acknowledged);
 }

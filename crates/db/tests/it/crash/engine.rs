@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use esker::{Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, PlantedBug};
+use esker::{Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, LogMapping, PlantedBug};
 use esker_env::clock::ManualClock;
 use esker_env::fs::SharedFs;
 use esker_env::random::SeededRandom;
@@ -24,10 +24,13 @@ pub(crate) struct OptionSet {
     pub(crate) value_len: usize,
     /// Whether writes may ask for `Buffered`; else they get `Os` instead.
     pub(crate) buffered: bool,
+    /// Whether the log is copied into its map, written to a file that has one, or there is none.
+    pub(crate) mapping: LogMapping,
     pub(crate) bug: Option<PlantedBug>,
 }
 
-/// What the enumeration runs over: small and large memtables and segments in all four ways, and a log that forces flushes.
+/// What the enumeration runs over: small and large memtables and segments in all four ways, a log that forces flushes, and
+/// the log in its three ways of being written. Without background threads, `Auto` never asks for pages.
 pub(crate) fn option_sets() -> Vec<OptionSet> {
     let usual = OptionSet {
         name: "roomy",
@@ -37,6 +40,7 @@ pub(crate) fn option_sets() -> Vec<OptionSet> {
         keyspaces: 3,
         value_len: 700,
         buffered: true,
+        mapping: LogMapping::Auto,
         bug: None,
     };
     vec![
@@ -50,8 +54,29 @@ pub(crate) fn option_sets() -> Vec<OptionSet> {
             ..usual.clone()
         },
         OptionSet { name: "short log", segment_bytes: 4 << 10, max_wal_bytes: 12 << 10, ..usual.clone() },
-        OptionSet { name: "values larger than segments", segment_bytes: 4 << 10, value_len: 9000, ..usual },
+        OptionSet {
+            name: "values larger than segments",
+            segment_bytes: 4 << 10,
+            value_len: 9000,
+            ..usual.clone()
+        },
+        OptionSet { name: "mapped log", mapping: LogMapping::Always, ..usual.clone() },
+        OptionSet {
+            name: "mapped log, small everything",
+            memtable_bytes: 8 << 10,
+            segment_bytes: 8 << 10,
+            mapping: LogMapping::Always,
+            ..usual.clone()
+        },
+        OptionSet { name: "written log", segment_bytes: 8 << 10, mapping: LogMapping::Never, ..usual },
     ]
+}
+
+/// The set that copies everything but the beginning of its log.
+pub(crate) fn mapped_log() -> OptionSet {
+    let mut sets = option_sets();
+    sets.retain(|set| set.mapping == LogMapping::Always);
+    sets.swap_remove(0)
 }
 
 impl OptionSet {
@@ -155,6 +180,7 @@ fn open(fs: &FaultFs, options: &OptionSet) -> Result<Esker, Error> {
         .memory_budget(4 << 20)
         .memtable_bytes(options.memtable_bytes)
         .log_segment_bytes(options.segment_bytes)
+        .log_mapping(options.mapping)
         .max_wal_bytes(options.max_wal_bytes);
     if let Some(bug) = options.bug {
         builder = builder.planted_bug(bug);

@@ -1,0 +1,91 @@
+//! Upkeep of the log: what waits for the device, each on a task of its own.
+//!
+//! The background sync and the preparation of pages and segments may take as long as the device likes. The timer that
+//! starts them has `Buffered` frames to drain every millisecond, so it must not wait for either, and neither for the
+//! other: a segment that is prepared late is made by a writer, in the middle of a put. At most one of each runs.
+//!
+//! Not here: when they are due ([`crate::background`]); what they do ([`crate::commit`], [`crate::wal::segment`]).
+
+use std::sync::Arc;
+
+use crate::core::{Core, Jobs};
+use crate::error::Error;
+use crate::options::Durability;
+use crate::signal::SEGMENT;
+
+/// What runs on a task of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chore {
+    /// Syncing the log on behalf of everyone who wrote.
+    Sync,
+    /// Making ready what the writer of the log asked for.
+    Prepare,
+}
+
+/// Starts a chore; false if it is running already, or the database closes.
+pub(crate) fn start(core: &Arc<Core>, chore: Chore) -> bool {
+    {
+        let mut jobs = core.jobs();
+        if jobs.stopped || *running(&mut jobs, chore) {
+            return false;
+        }
+        *running(&mut jobs, chore) = true;
+    }
+    let name = match chore {
+        Chore::Sync => "esker-sync",
+        Chore::Prepare => "esker-prepare",
+    };
+    let slot = Slot { core: Arc::clone(core), chore };
+    let task = Box::new(move || run(&slot));
+    if let Err(error) = core.spawn.spawn(name, task) {
+        // The task was dropped unrun, and its slot with it.
+        core.fail(Error::io("start a thread for", &core.path, error));
+    }
+    true
+}
+
+/// Drains or syncs the log on behalf of everyone who wrote.
+pub(crate) fn flush_log(core: &Core, durability: Durability) {
+    if core.health.check_writable().is_ok()
+        && let Err(error) = core.pipeline.persist(durability)
+    {
+        core.fail(error);
+    }
+}
+
+fn run(slot: &Slot) {
+    let core = &slot.core;
+    match slot.chore {
+        Chore::Sync => flush_log(core, Durability::Sync),
+        Chore::Prepare => {
+            while core.folder.wants_upkeep() {
+                // Without room now, rotation will try again and report.
+                let _ = core.folder.keep_up();
+            }
+        }
+    }
+}
+
+fn running(jobs: &mut Jobs, chore: Chore) -> &mut bool {
+    match chore {
+        Chore::Sync => &mut jobs.is_syncing,
+        Chore::Prepare => &mut jobs.is_preparing,
+    }
+}
+
+/// Held while a chore runs.
+struct Slot {
+    core: Arc<Core>,
+    chore: Chore,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        *running(&mut self.core.jobs(), self.chore) = false;
+        self.core.job_ended.notify_all();
+        // What was asked for between the last look and now found the chore running.
+        if self.chore == Chore::Prepare && self.core.folder.wants_upkeep() {
+            self.core.signal().raise(SEGMENT);
+        }
+    }
+}
