@@ -86,9 +86,9 @@ impl LogFile {
         self.asked_to.fetch_max(to.min(self.capacity_bytes), Ordering::AcqRel);
     }
 
-    /// Whether pages were asked for.
-    pub(crate) fn was_asked(&self) -> bool {
-        self.asked_to.load(Ordering::Acquire) > 0
+    /// Up to where pages were asked for.
+    pub(crate) fn asked_to(&self) -> u64 {
+        self.asked_to.load(Ordering::Acquire)
     }
 
     /// Whether pages were asked for that are not ready.

@@ -32,6 +32,9 @@ use crate::wal::file::LogFile;
 /// Where the frames of a segment begin.
 pub(crate) const FRAMES_START: u64 = LOG_HEADER_BYTES as u64;
 
+/// The most that the writer has made ready at once.
+pub(crate) const MAP_AHEAD_MAX_BYTES: u64 = 16 << 20;
+
 /// A segment file, allocated and durable. Its header is not written yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
@@ -123,10 +126,11 @@ impl SegmentFolder {
         }
         if self.wants_next.swap(false, Ordering::AcqRel) {
             self.prepare()?;
-            // A log that is copied into now will be so in the next segment.
+            // A log that is copied into now will be so in the next segment. The rest comes when it is asked for: a
+            // segment's worth at once keeps a processor from the writers for some ten milliseconds.
             let next = self.ready().as_ref().map(|segment| Arc::clone(&segment.file));
-            if let Some(next) = next.filter(|_| current.is_some_and(|current| current.was_asked())) {
-                next.ask_ready(u64::MAX);
+            if let Some(next) = next.filter(|_| current.is_some_and(|current| current.asked_to() > 0)) {
+                next.ask_ready(MAP_AHEAD_MAX_BYTES);
                 next.make_ready();
             }
         }

@@ -7,7 +7,8 @@
 //!   not. `Buffered` frames stay until there are 64 KiB or the timer comes; where they can be copied they do not wait.
 //! * **Ask for pages** when the log runs ahead of its syncs by 64 KiB (or a sixteenth of a segment): then nobody waits
 //!   for the device, and the system call is what a write costs. Who syncs every write never gets there. As much is
-//!   asked for as was written, so that a short burst does not fill a segment's worth of memory with zeros.
+//!   asked for as the segment holds, up to 16 MiB: a short burst should not fill memory with zeros, and a long one not
+//!   lose a processor to the making of pages for longer than 4 ms.
 //! * **Rotate.** A frame that does not fit the rest of a segment goes to the next one, whose header records where this
 //!   one ends. Every frame carries the position known synced when it was written, so a damaged frame before a recorded
 //!   end is told from one that a power loss took: the former lies before a synced position, the latter behind every one
@@ -29,7 +30,7 @@ use esker_mem::seqno::SeqNo;
 
 use crate::error::{Error, Result};
 use crate::options::LOG_BUFFER_BYTES;
-use crate::wal::segment::{ClosedSegment, FRAMES_START, Segment, SegmentFolder};
+use crate::wal::segment::{ClosedSegment, FRAMES_START, MAP_AHEAD_MAX_BYTES, Segment, SegmentFolder};
 use crate::wal::sync::{LogPoint, LogSync};
 
 /// The writing end of the log.
@@ -167,10 +168,11 @@ impl LogWriter {
             self.wish = true;
             self.folder.ask_next();
         }
-        if active.asked_to < capacity && end + (end / 2).max(MAP_AHEAD_BYTES / 2) > active.asked_to {
-            let ahead = self.drained.lsn - self.synced.lsn;
-            if ahead >= MAP_AHEAD_OF_SYNC_BYTES.min(capacity / 16) {
-                active.asked_to = end + end.max(MAP_AHEAD_BYTES);
+        let ahead = end.clamp(MAP_AHEAD_BYTES, MAP_AHEAD_MAX_BYTES);
+        if active.asked_to < capacity && end + ahead / 2 > active.asked_to {
+            let unsynced = self.drained.lsn - self.synced.lsn;
+            if unsynced >= MAP_AHEAD_OF_SYNC_BYTES.min(capacity / 16) {
+                active.asked_to = end + ahead;
                 active.segment.file.ask_ready(active.asked_to);
                 self.wish = true;
             }
@@ -316,9 +318,9 @@ impl LogWriter {
 
 impl Active {
     fn new(segment: Segment) -> Self {
-        // Nobody asks for pages of a file without a map, nor for those that were made ready with it.
-        let is_served = !segment.file.is_mapped() || segment.file.was_asked();
-        let asked_to = if is_served { segment.capacity_bytes } else { 0 };
+        // Nobody asks for pages of a file without a map.
+        let asked_to =
+            if segment.file.is_mapped() { segment.file.asked_to() } else { segment.capacity_bytes };
         Self { segment, wished: false, asked_to }
     }
 }
