@@ -32,13 +32,14 @@ enum FilterOf {
 }
 
 impl Filter {
-    /// Takes a payload apart; keeps it, copies nothing.
+    /// Takes a payload apart; copies it to where it can be asked fast.
     ///
     /// # Errors
     /// A kind that this build does not know, or bytes that are not of their kind.
+    #[allow(clippy::needless_pass_by_value, reason = "the payload is given up, as those of other structures are")]
     pub fn decode(payload: Slice) -> Result<Self, DecodeError> {
         match payload.last() {
-            Some(&KIND_BLOOM) => Ok(Self { kind: FilterOf::Bloom(Bloom::decode(payload)?) }),
+            Some(&KIND_BLOOM) => Ok(Self { kind: FilterOf::Bloom(Bloom::decode(&payload)?) }),
             Some(&id) => {
                 let at = payload.len().saturating_sub(1) as u64;
                 Err(DecodeError::new(
@@ -80,7 +81,7 @@ impl Filter {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         match &self.kind {
-            FilterOf::Bloom(bloom) => size_of::<Self>() + bloom.payload_len(),
+            FilterOf::Bloom(bloom) => size_of::<Self>() + bloom.memory_bytes(),
         }
     }
 }

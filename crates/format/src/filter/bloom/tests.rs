@@ -75,3 +75,16 @@ fn other_kinds_are_typed_problems() {
     assert_eq!(error.problem, Problem::Unsupported { what: "filter kind", id: 2 });
     assert!(Filter::decode(Slice::empty()).is_err());
 }
+
+/// A probe is one cache miss only if a line of the filter is a line of the cache, wherever the payload lay.
+#[test]
+fn lines_are_cache_lines() {
+    let payload = build(10.0, (0..1_000).map(|n| key("user", n)));
+    for shift in 0..8 {
+        let mut bytes = vec![0; shift];
+        bytes.extend_from_slice(&payload);
+        let filter = Bloom::decode(&Slice::from(bytes).slice(shift..)).unwrap();
+        assert!(filter.lines.iter().all(|line| std::ptr::from_ref(line).addr().is_multiple_of(64)));
+        assert!((0..1_000).all(|n| filter.may_contain(key("user", n))));
+    }
+}
