@@ -6,7 +6,7 @@
 //! | kind | |
 //! |--:|---|
 //! | 1 | blocked Bloom: [`bloom`] |
-//! | 2 | reserved: bumped ribbon |
+//! | 2 | bumped ribbon: [`burr`] |
 //! | 3 | reserved: partitioned |
 //!
 //! A reader that does not know a kind gets a typed problem and does without the filter: that costs reads and no answers.
@@ -15,9 +15,11 @@
 //! Not here: which bits per key a level gets, and what is hashed into it.
 
 pub mod bloom;
+pub mod burr;
 
 use crate::error::{DecodeError, Problem};
-use crate::filter::bloom::{Bloom, KIND_BLOOM, STRUCTURE};
+use crate::filter::bloom::{Bloom, BloomBuilder, KIND_BLOOM, STRUCTURE};
+use crate::filter::burr::{Burr, BurrBuilder, KIND_BURR};
 use esker_mem::slice::Slice;
 
 /// A decoded filter.
@@ -29,6 +31,7 @@ pub struct Filter {
 #[derive(Debug, Clone)]
 enum FilterOf {
     Bloom(Bloom),
+    Burr(Burr),
 }
 
 impl Filter {
@@ -36,10 +39,14 @@ impl Filter {
     ///
     /// # Errors
     /// A kind that this build does not know, or bytes that are not of their kind.
-    #[allow(clippy::needless_pass_by_value, reason = "the payload is given up, as those of other structures are")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "the payload is given up, as those of other structures are"
+    )]
     pub fn decode(payload: Slice) -> Result<Self, DecodeError> {
         match payload.last() {
             Some(&KIND_BLOOM) => Ok(Self { kind: FilterOf::Bloom(Bloom::decode(&payload)?) }),
+            Some(&KIND_BURR) => Ok(Self { kind: FilterOf::Burr(Burr::decode(&payload)?) }),
             Some(&id) => {
                 let at = payload.len().saturating_sub(1) as u64;
                 Err(DecodeError::new(
@@ -58,6 +65,7 @@ impl Filter {
     pub fn may_contain(&self, hash: u64) -> bool {
         match &self.kind {
             FilterOf::Bloom(bloom) => bloom.may_contain(hash),
+            FilterOf::Burr(burr) => burr.may_contain(hash),
         }
     }
 
@@ -66,6 +74,7 @@ impl Filter {
     pub const fn kind_id(&self) -> u8 {
         match &self.kind {
             FilterOf::Bloom(_) => KIND_BLOOM,
+            FilterOf::Burr(_) => KIND_BURR,
         }
     }
 
@@ -74,14 +83,79 @@ impl Filter {
     pub const fn policy_name(&self) -> &'static str {
         match &self.kind {
             FilterOf::Bloom(_) => bloom::POLICY_NAME,
+            FilterOf::Burr(_) => burr::POLICY_NAME,
         }
     }
 
     /// Bytes of memory that the filter holds on to.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        match &self.kind {
-            FilterOf::Bloom(bloom) => size_of::<Self>() + bloom.memory_bytes(),
+        let parts = match &self.kind {
+            FilterOf::Bloom(bloom) => bloom.memory_bytes(),
+            FilterOf::Burr(burr) => burr.memory_bytes(),
+        };
+        size_of::<Self>() + parts
+    }
+}
+
+/// Gathers hashes and lays down a filter of one kind.
+#[derive(Debug)]
+pub enum FilterBuilder {
+    /// Blocked Bloom.
+    Bloom(BloomBuilder),
+    /// Bumped ribbon.
+    Burr(BurrBuilder),
+}
+
+impl FilterBuilder {
+    /// Adds the hash of a key or a prefix. A hash that repeats the last one (another version of the key) counts once.
+    #[inline]
+    pub fn add_hash(&mut self, hash: u64) {
+        match self {
+            Self::Bloom(bloom) => bloom.add_hash(hash),
+            Self::Burr(burr) => burr.add_hash(hash),
+        }
+    }
+
+    /// Hashes added.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bloom(bloom) => bloom.len(),
+            Self::Burr(burr) => burr.len(),
+        }
+    }
+
+    /// Whether no hash was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends the payload to `out` and begins the next filter. Never fails.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Bloom(bloom) => bloom.finish(out),
+            Self::Burr(burr) => burr.finish(out),
+        }
+    }
+
+    /// The id of the kind of filter that it builds.
+    #[must_use]
+    pub const fn kind_id(&self) -> u8 {
+        match self {
+            Self::Bloom(_) => KIND_BLOOM,
+            Self::Burr(_) => KIND_BURR,
+        }
+    }
+
+    /// The name of the policy that builds such filters.
+    #[must_use]
+    pub const fn policy_name(&self) -> &'static str {
+        match self {
+            Self::Bloom(_) => bloom::POLICY_NAME,
+            Self::Burr(_) => burr::POLICY_NAME,
         }
     }
 }

@@ -71,8 +71,8 @@ fn damage_is_survived() {
 
 #[test]
 fn other_kinds_are_typed_problems() {
-    let error = Filter::decode(Slice::new(&[2])).unwrap_err();
-    assert_eq!(error.problem, Problem::Unsupported { what: "filter kind", id: 2 });
+    let error = Filter::decode(Slice::new(&[3])).unwrap_err();
+    assert_eq!(error.problem, Problem::Unsupported { what: "filter kind", id: 3 });
     assert!(Filter::decode(Slice::empty()).is_err());
 }
 
