@@ -79,7 +79,7 @@ mod write_batch;
 
 pub use esker_mem::comparator::{ByteOrder, SharedComparator, UserComparator};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
-pub use esker_tree::{Codec, LevelPolicy};
+pub use esker_tree::{Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy};
 
 pub use crate::builder::Builder;
 pub use crate::database::Database;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use esker_env::spawn::processors;
 use esker_mem::comparator::SharedComparator;
-use esker_tree::{Codec, LevelPolicy};
+use esker_tree::{Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy};
 
 use crate::error::{Error, Result};
 
@@ -175,7 +175,8 @@ impl DatabaseOptions {
 pub struct KeyspaceOptions {
     pub(crate) comparator: Option<SharedComparator>,
     pub(crate) block_size_bytes: Option<u32>,
-    pub(crate) filter_bits_per_key: Option<u8>,
+    pub(crate) filters: Option<FilterPolicy>,
+    pub(crate) expect_point_read_hits: bool,
     pub(crate) memtable_bytes: Option<usize>,
     pub(crate) compression: Option<LevelPolicy<Codec>>,
 }
@@ -204,8 +205,32 @@ impl KeyspaceOptions {
 
     /// Bits per key of the filters that spare reads of absent keys; 0 builds none. Default: 10.
     #[must_use]
-    pub fn filter_bits_per_key(mut self, bits: u8) -> Self {
-        self.filter_bits_per_key = Some(bits);
+    pub fn filter_bits_per_key(self, bits: u8) -> Self {
+        self.filter_policy(FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: bits.into() }))
+    }
+
+    /// The filters that spare reads of absent keys, by level. Default: Bloom filters of 10 bits per key.
+    ///
+    /// ```
+    /// use esker::{FilterPolicy, FilterPolicyEntry, KeyspaceOptions};
+    ///
+    /// // 30 % less memory for filters of the last level, where nearly all keys are, for slower compactions.
+    /// let small = FilterPolicyEntry::Burr { false_positive_rate: 0.01 };
+    /// let bloom = FilterPolicyEntry::Bloom { bits_per_key: 10.0 };
+    /// let policy = FilterPolicy::new([bloom, bloom, bloom, bloom, bloom, bloom, small]);
+    /// let options = KeyspaceOptions::new().filter_policy(policy);
+    /// # let _ = options;
+    /// ```
+    #[must_use]
+    pub fn filter_policy(mut self, policy: FilterPolicy) -> Self {
+        self.filters = Some(policy);
+        self
+    }
+
+    /// Whether most point reads find their key: then tables that are written for the last level get no filter. Default: false.
+    #[must_use]
+    pub fn expect_point_read_hits(mut self, yes: bool) -> Self {
+        self.expect_point_read_hits = yes;
         self
     }
 
@@ -254,7 +279,8 @@ impl std::fmt::Debug for KeyspaceOptions {
         f.debug_struct("KeyspaceOptions")
             .field("comparator", &self.comparator_name())
             .field("block_size_bytes", &self.block_size_bytes)
-            .field("filter_bits_per_key", &self.filter_bits_per_key)
+            .field("filters", &self.filters)
+            .field("expect_point_read_hits", &self.expect_point_read_hits)
             .field("memtable_bytes", &self.memtable_bytes)
             .field("compression", &self.compression)
             .finish()

@@ -114,14 +114,15 @@ impl Trees {
             .use_descriptor_table(Some(Arc::clone(&self.descriptors)))
             .use_arena_pool(Arc::clone(&self.arenas))
             .data_block_compression_policy(options.compression_or_default())
+            .expect_point_read_hits(options.expect_point_read_hits)
             .memtable_capacity_bytes(
                 options.memtable_bytes.unwrap_or(self.split.memtable_bytes).min(self.split.memtable_bytes),
             );
         if let Some(bytes) = options.block_size_bytes {
             config = config.data_block_size_policy(LevelPolicy::all(bytes));
         }
-        if let Some(bits) = options.filter_bits_per_key {
-            config = config.filter_policy(LevelPolicy::all(bits));
+        if let Some(policy) = &options.filters {
+            config = config.filter_policy(policy.clone());
         }
         if let Some(comparator) = &options.comparator {
             config = config.comparator(Arc::clone(comparator));

@@ -53,9 +53,13 @@ impl<'a> Output<'a> {
         self.writer.as_ref().map_or(0, TableWriter::size_bytes)
     }
 
-    /// Adds an entry to the table under construction; begins one if there is none.
+    /// Adds an entry to the table under construction; begins one if there is none, or if it has all the keys that a
+    /// filter should have.
     #[inline]
     pub(crate) fn add(&mut self, entry: Entry<'_>) -> Result<()> {
+        if entry.is_new_key && self.writer.as_ref().is_some_and(TableWriter::is_full) {
+            self.end_table()?;
+        }
         self.writer()?.add(entry.key, entry.is_new_key, entry.seqno, entry.kind, entry.value)
     }
 

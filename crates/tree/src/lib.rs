@@ -74,7 +74,7 @@ pub use crate::flush::FlushOutcome;
 pub use crate::memtable::{Apply, Reservation};
 pub use crate::metrics::{Counter, Metrics};
 pub use crate::options::{Config, ManifestRecoveryMode};
-pub use crate::policy::LevelPolicy;
+pub use crate::policy::{FilterPolicy, FilterPolicyEntry, LevelPolicy};
 pub use crate::scan::{EntryGuard, KvPair, Range};
 pub use crate::seqno::{SequenceNumberCounter, SequenceNumberGenerator, SharedSequenceNumberGenerator};
 pub use crate::snapshot::Snapshot;

@@ -18,7 +18,7 @@ use esker_mem::comparator::{KeyOrder, SharedComparator};
 use crate::cache::{Cache, DescriptorTable};
 use crate::compaction::leveled::Leveled;
 use crate::compaction::picker::CompactionStrategy;
-use crate::policy::LevelPolicy;
+use crate::policy::{FilterPolicy, FilterPolicyEntry, LevelPolicy};
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
 use crate::table::writer::TableOptions;
 
@@ -64,7 +64,7 @@ pub struct Config {
     pub(crate) memtable_capacity_bytes: usize,
     pub(crate) block_size_bytes: LevelPolicy<u32>,
     pub(crate) compression: LevelPolicy<Codec>,
-    pub(crate) filter_bits_per_key: LevelPolicy<u8>,
+    pub(crate) filters: FilterPolicy,
     pub(crate) expect_point_read_hits: bool,
 }
 
@@ -111,7 +111,7 @@ impl Config {
             memtable_capacity_bytes: 64 << 20,
             block_size_bytes: LevelPolicy::all(8 << 10),
             compression: LevelPolicy::all(Codec::None),
-            filter_bits_per_key: LevelPolicy::all(10),
+            filters: FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 10.0 }),
             expect_point_read_hits: false,
         }
     }
@@ -220,14 +220,15 @@ impl Config {
         self
     }
 
-    /// Bits per key of the Bloom filters, by level, 0 for no filter; 10 by default.
+    /// The filters of tables, by level; Bloom filters of 10 bits per key by default.
     #[must_use]
-    pub fn filter_policy(mut self, policy: LevelPolicy<u8>) -> Self {
-        self.filter_bits_per_key = policy;
+    pub fn filter_policy(mut self, policy: FilterPolicy) -> Self {
+        self.filters = policy;
         self
     }
 
-    /// Whether most point reads find their key; false by default. If so, the last level needs no filter.
+    /// Whether most point reads find their key; false by default. If so, tables that are written
+    /// for the last level get no filter; one that moves there unchanged keeps its own.
     #[must_use]
     pub fn expect_point_read_hits(mut self, yes: bool) -> Self {
         self.expect_point_read_hits = yes;
@@ -251,7 +252,7 @@ impl Config {
             order: self.order.clone(),
             block_size_bytes: *self.block_size_bytes.get(level),
             codec: *self.compression.get(level),
-            filter_bits_per_key: if filtered { *self.filter_bits_per_key.get(level) } else { 0 },
+            filter: if filtered { *self.filters.get(level) } else { FilterPolicyEntry::None },
         }
     }
 }

@@ -18,7 +18,7 @@ use esker_format::checksum::key_hash;
 use esker_format::codec::Codec;
 use esker_format::data_block::DataBlock;
 use esker_format::data_block::builder::DataBlockBuilder;
-use esker_format::filter::bloom::{BloomBuilder, KIND_BLOOM, POLICY_NAME};
+use esker_format::filter::FilterBuilder;
 use esker_format::ids::TableId;
 use esker_format::index_block::INDEX_KIND_WHOLE;
 use esker_format::index_block::builder::IndexBuilder;
@@ -32,6 +32,7 @@ use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
 use crate::error::{Error, Result};
+use crate::policy::FilterPolicyEntry;
 
 /// How a table is written.
 #[derive(Clone, Debug)]
@@ -39,12 +40,14 @@ pub(crate) struct TableOptions {
     pub(crate) order: KeyOrder,
     pub(crate) block_size_bytes: u32,
     pub(crate) codec: Codec,
-    /// 0 for no filter.
-    pub(crate) filter_bits_per_key: u8,
+    pub(crate) filter: FilterPolicyEntry,
 }
 
 /// What is gathered before it is written to the file.
 const WRITE_BYTES: usize = 1 << 20;
+
+/// Keys that a filter is built for: their hashes take 8 MiB until then, and building a bumped ribbon filter up to four times that.
+const MAX_FILTER_KEYS: usize = 1 << 20;
 
 /// Writes one table. Dropped unfinished, it deletes its file.
 pub(crate) struct TableWriter {
@@ -56,7 +59,7 @@ pub(crate) struct TableWriter {
     index: IndexBuilder,
     /// A closed block whose index entry waits for the next key.
     closed: Option<Closed>,
-    hashes: Option<BloomBuilder>,
+    hashes: Option<FilterBuilder>,
     properties: Properties,
     id: TableId,
     smallest: Slice,
@@ -88,15 +91,15 @@ impl TableWriter {
     ) -> Result<Self> {
         let file = fs.open(&path, &OpenOptions::create_new()).map_err(|e| Error::io("create", &path, e))?;
         let is_bytes = options.order.is_bytes();
-        let bits = options.filter_bits_per_key;
+        let filter = options.filter.builder();
         let properties = Properties {
             comparator: options.order.name().to_owned(),
             format_version: FORMAT_VERSION,
             created_unix_millis,
             codec_id: options.codec.id(),
             index_kind: INDEX_KIND_WHOLE,
-            filter_kind: if bits > 0 { KIND_BLOOM } else { 0 },
-            filter_policy: (bits > 0).then(|| POLICY_NAME.to_owned()),
+            filter_kind: filter.as_ref().map_or(0, FilterBuilder::kind_id),
+            filter_policy: filter.as_ref().map(|filter| filter.policy_name().to_owned()),
             lowest_seqno: SeqNo::MAX,
             ..Properties::default()
         };
@@ -107,7 +110,7 @@ impl TableWriter {
             block: DataBlockBuilder::new(is_bytes),
             index: IndexBuilder::new(is_bytes),
             closed: None,
-            hashes: (bits > 0).then(|| BloomBuilder::new(f32::from(bits))),
+            hashes: filter,
             properties,
             id,
             smallest: Slice::empty(),
@@ -126,6 +129,12 @@ impl TableWriter {
     #[inline]
     pub(crate) fn size_bytes(&self) -> u64 {
         self.written + (self.buffer.len() + self.block.size_estimate()) as u64
+    }
+
+    /// Whether so many hashes wait for the filter that the table should end before the next key.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.hashes.as_ref().is_some_and(|hashes| hashes.len() >= MAX_FILTER_KEYS)
     }
 
     /// Adds an entry: after the last one in internal order. `is_new_key` says whether its key is another one.
@@ -154,11 +163,13 @@ impl TableWriter {
     }
 
     /// Whether a block of `payload_bytes` from elsewhere may follow here: it has about the block size, and leaves no block of
-    /// less than half of it behind. Small blocks would make the index larger, and large ones reads slower.
+    /// less than half of it behind. Small blocks would make the index larger, and large ones reads slower. A table that is full
+    /// ends at its next key, which only single entries show.
     pub(crate) fn takes_block(&self, payload_bytes: usize) -> bool {
         let (half, wanted) =
             (self.options.block_size_bytes as usize / 2, self.options.block_size_bytes as usize);
-        (half..=wanted + half).contains(&payload_bytes)
+        !self.is_full()
+            && (half..=wanted + half).contains(&payload_bytes)
             && (self.block.is_empty() || self.block.size_estimate() >= half)
     }
 

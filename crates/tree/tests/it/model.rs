@@ -10,7 +10,10 @@ use esker_env::memory::MemFs;
 use esker_env::random::{Random, SeededRandom};
 use esker_format::codec::Codec;
 use esker_mem::comparator::{KeyOrder, SharedComparator, UserComparator};
-use esker_tree::{Cache, Config, LevelPolicy, Leveled, SeqNo, SequenceNumberCounter, Snapshot, Tree};
+use esker_tree::{
+    Cache, Config, FilterPolicy, FilterPolicyEntry, LevelPolicy, Leveled, SeqNo, SequenceNumberCounter,
+    Snapshot, Tree,
+};
 
 use crate::oracle::Oracle;
 
@@ -48,7 +51,7 @@ struct Options {
     comparator: Option<SharedComparator>,
     block_size_bytes: u32,
     codec: Codec,
-    filter_bits: u8,
+    filter: FilterPolicyEntry,
     memtable_bytes: usize,
     table_bytes: u64,
     expect_hits: bool,
@@ -64,7 +67,11 @@ fn option_set(seed: u64) -> Options {
         comparator,
         block_size_bytes: [128, 512, 4096][(seed / 4 % 3) as usize],
         codec: if seed.is_multiple_of(2) { Codec::None } else { Codec::Lz4 },
-        filter_bits: [0, 10][(seed / 3 % 2) as usize],
+        filter: [
+            FilterPolicyEntry::None,
+            FilterPolicyEntry::Bloom { bits_per_key: 10.0 },
+            FilterPolicyEntry::Burr { false_positive_rate: 0.01 },
+        ][(seed / 3 % 3) as usize],
         memtable_bytes: [16 << 10, 64 << 10][(seed / 5 % 2) as usize],
         table_bytes: [1 << 10, 16 << 10][(seed / 7 % 2) as usize],
         expect_hits: seed.is_multiple_of(11),
@@ -414,7 +421,7 @@ fn open(
         .memtable_capacity_bytes(options.memtable_bytes)
         .data_block_size_policy(LevelPolicy::all(options.block_size_bytes))
         .data_block_compression_policy(LevelPolicy::new([Codec::None, options.codec]))
-        .filter_policy(LevelPolicy::all(options.filter_bits))
+        .filter_policy(FilterPolicy::all(options.filter))
         .expect_point_read_hits(options.expect_hits)
         .manifest_rotate_bytes(2 << 10)
         .compaction_strategy(Arc::new(strategy));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use esker_env::fs::{Fs, OpenOptions};
 use esker_env::memory::MemFs;
 use esker_tree::{
-    Codec, Config, DescriptorTable, ErrorKind, LevelPolicy, ManifestRecoveryMode, SeqNo,
-    SequenceNumberCounter, TableInfo, Tree,
+    Cache, Codec, Config, DescriptorTable, ErrorKind, FilterPolicy, FilterPolicyEntry, LevelPolicy,
+    ManifestRecoveryMode, SeqNo, SequenceNumberCounter, TableInfo, Tree,
 };
 
 fn config(fs: &Arc<MemFs>) -> Config {
@@ -40,8 +40,9 @@ fn block_size_codec_and_filter_bits_show_in_the_tables() {
     let usual = table_of(|config| config, false);
     let small = table_of(|config| config.data_block_size_policy(LevelPolicy::all(512)), false);
     assert!(small.data_blocks > 10 * usual.data_blocks, "{} and {}", small.data_blocks, usual.data_blocks);
-    let bare = table_of(|config| config.filter_policy(LevelPolicy::all(0)), false);
-    let rich = table_of(|config| config.filter_policy(LevelPolicy::all(20)), false);
+    let bare = table_of(|config| config.filter_policy(FilterPolicy::disabled()), false);
+    let twenty = FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 20.0 });
+    let rich = table_of(|config| config.filter_policy(twenty), false);
     assert_eq!(bare.filter_bytes, 0);
     assert!(rich.filter_bytes > usual.filter_bytes * 3 / 2);
     if Codec::Lz4.is_available() {
@@ -59,6 +60,80 @@ fn the_last_level_has_no_filter_where_hits_are_expected() {
     let hits = |config: Config| config.expect_point_read_hits(true);
     assert_eq!(table_of(hits, true).filter_bytes, 0);
     assert!(table_of(hits, false).filter_bytes > 0, "level 0 keeps its own");
+}
+
+/// Bits of filter per key, and which part of absent keys has a block read for it.
+fn filtered(policy: FilterPolicy) -> (f64, f64) {
+    const KEYS: u64 = 20_000;
+    let fs = Arc::new(MemFs::new());
+    let cache = Arc::new(Cache::with_capacity_bytes(0));
+    let tree = config(&fs).use_cache(cache).filter_policy(policy).open().unwrap();
+    for i in 0..KEYS {
+        tree.insert(format!("key{i:05}"), "value", i).unwrap();
+    }
+    tree.flush_active_memtable(0).unwrap();
+    for i in 0..KEYS {
+        assert!(tree.contains_key(format!("key{i:05}"), SeqNo::MAX).unwrap());
+    }
+    let before = tree.metrics().blocks_read.get();
+    for i in 0..KEYS - 1 {
+        assert!(!tree.contains_key(format!("key{i:05}a"), SeqNo::MAX).unwrap());
+    }
+    let read = tree.metrics().blocks_read.get() - before;
+    (tree.tables()[0].filter_bytes as f64 * 8.0 / KEYS as f64, read as f64 / KEYS as f64)
+}
+
+#[test]
+fn each_filter_takes_its_bits_and_lets_its_part_through() {
+    let bloom = |bits_per_key| FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key });
+    let burr = |false_positive_rate| FilterPolicy::all(FilterPolicyEntry::Burr { false_positive_rate });
+    for (policy, bits, rate) in [
+        (FilterPolicy::disabled(), 0.0, 1.0),
+        (bloom(0.0), 0.0, 1.0),
+        (bloom(5.0), 5.0, 0.1),
+        (bloom(10.0), 10.0, 0.0097),
+        (burr(0.5), 1.0, 0.5),
+        (burr(0.01), 7.0, 1.0 / 128.0),
+        (burr(0.001), 10.0, 1.0 / 1024.0),
+    ] {
+        let (taken, passed) = filtered(policy.clone());
+        println!("{policy:?}: {taken:.2} bits, {passed:.5}");
+        assert!(taken >= bits && taken < bits * 1.02 + 0.2, "{policy:?}: {taken} bits");
+        let noise = 5.0 * (rate * (1.0 - rate) / 20_000.0_f64).sqrt() + 0.0001;
+        assert!((passed - rate).abs() < noise + rate * 0.1, "{policy:?}: {passed} instead of {rate}");
+    }
+}
+
+/// Level by level: level 0 as the first entry says, the last level as the last does.
+#[test]
+fn each_level_has_its_own_filter() {
+    let policy = FilterPolicy::new([
+        FilterPolicyEntry::Bloom { bits_per_key: 20.0 },
+        FilterPolicyEntry::Burr { false_positive_rate: 0.01 },
+    ]);
+    let upper = table_of(|config| config.filter_policy(policy.clone()), false);
+    let last = table_of(|config| config.filter_policy(policy), true);
+    assert!(upper.filter_bytes > 5_000 && last.filter_bytes < 2_300, "{upper:?} {last:?}");
+}
+
+/// The hashes of a table's keys are kept until its filter is built, so a table ends when there are very many of them.
+#[test]
+fn tables_of_very_many_keys_are_cut() {
+    let keys = (1u64 << 20) + 1000;
+    let tables = |policy| {
+        let config = config(&Arc::new(MemFs::new())).memtable_capacity_bytes(512 << 20);
+        let tree = config.filter_policy(policy).open().unwrap();
+        for i in 0..keys {
+            tree.insert(i.to_be_bytes(), "", i).unwrap();
+        }
+        tree.flush_active_memtable(0).unwrap();
+        assert_eq!(tree.len(SeqNo::MAX).unwrap() as u64, keys);
+        assert!(tree.contains_key((keys - 1001).to_be_bytes(), SeqNo::MAX).unwrap());
+        assert!(tree.contains_key((keys - 1000).to_be_bytes(), SeqNo::MAX).unwrap());
+        tree.tables().iter().map(|table| table.entries).collect::<Vec<_>>()
+    };
+    assert_eq!(tables(FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 1.0 })), [1 << 20, 1000]);
+    assert_eq!(tables(FilterPolicy::disabled()), [keys]);
 }
 
 #[test]
