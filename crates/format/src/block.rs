@@ -167,20 +167,40 @@ pub fn verify_block(ty: BlockType, stored: &[u8], offset: u64) -> Result<(), Dec
     parse_trailer(ty, stored).map(|_| ()).map_err(|error| error.shifted(offset))
 }
 
-/// Verifies and undoes the envelope of a block that was read from `offset`: hands back the payload, without a copy where it is
-/// not compressed.
+/// What an envelope held.
+#[derive(Debug)]
+pub enum Opened {
+    /// The payload is the first so many of the stored bytes.
+    InPlace(usize),
+    /// The payload was compressed; this is it.
+    Decompressed(Vec<u8>),
+}
+
+/// Verifies and undoes the envelope of a block that was read from `offset`, leaving the payload where it is unless it is
+/// compressed.
 ///
 /// # Errors
 /// As [`verify_block`], or a payload that does not decompress to its stated length.
+pub fn open_block(ty: BlockType, stored: &[u8], offset: u64) -> Result<Opened, DecodeError> {
+    let trailer = parse_trailer(ty, stored).map_err(|error| error.shifted(offset))?;
+    if trailer.codec == Codec::None {
+        return Ok(Opened::InPlace(trailer.payload_len));
+    }
+    let payload = stored.get(..trailer.payload_len).unwrap_or_default();
+    let payload = trailer.codec.decompress(payload, trailer.uncompressed_len);
+    payload.map(Opened::Decompressed).map_err(|error| error.shifted(offset))
+}
+
+/// As [`open_block`]: hands back the payload, without a copy where it is not compressed.
+///
+/// # Errors
+/// As [`open_block`].
 pub fn decode_block(ty: BlockType, stored: impl Into<Slice>, offset: u64) -> Result<Slice, DecodeError> {
     let stored: Slice = stored.into();
-    let trailer = parse_trailer(ty, &stored).map_err(|error| error.shifted(offset))?;
-    if trailer.codec == Codec::None {
-        return Ok(stored.into_part(..trailer.payload_len).unwrap_or_default());
-    }
-    let payload = stored.as_bytes().get(..trailer.payload_len).unwrap_or_default();
-    let payload = trailer.codec.decompress(payload, trailer.uncompressed_len);
-    payload.map(Slice::from).map_err(|error| error.shifted(offset))
+    Ok(match open_block(ty, &stored, offset)? {
+        Opened::InPlace(len) => stored.into_part(..len).unwrap_or_default(),
+        Opened::Decompressed(payload) => Slice::from(payload),
+    })
 }
 
 fn parse_trailer(ty: BlockType, stored: &[u8]) -> Result<Trailer, DecodeError> {

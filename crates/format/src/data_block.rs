@@ -76,12 +76,13 @@ use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 use std::cmp::Ordering;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
-/// A decoded data block: the payload, and where its parts are. Cheap to share: everything else stays in the payload.
+/// A decoded data block: the payload, and where its parts are. Cheap to share: everything else stays in the payload,
+/// which may be a slice that keeps it alive or bytes that somebody else does.
 #[derive(Debug, Clone)]
-pub struct DataBlock {
-    payload: Slice,
+pub struct DataBlock<P = Slice> {
+    payload: P,
     layout: Layout,
 }
 
@@ -93,6 +94,32 @@ impl DataBlock {
     pub fn decode(payload: Slice) -> Result<Self, DecodeError> {
         let layout = Layout::parse(&payload)?;
         Ok(Self { payload, layout })
+    }
+
+    /// Checks all of a payload, as [`DataBlock::decode`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check(payload: &[u8]) -> Result<(), DecodeError> {
+        Layout::parse(payload).map(drop)
+    }
+
+    /// The value of the entry at `index` as a slice that keeps the block alive, not copied.
+    #[inline]
+    #[must_use]
+    pub fn value_slice(&self, index: usize) -> Slice {
+        self.payload.slice(self.value_range(index))
+    }
+}
+
+impl<P: Deref<Target = [u8]>> DataBlock<P> {
+    /// A block whose payload [`DataBlock::decode`] has admitted before: nothing is checked again. Of other bytes it is a
+    /// block in which nothing or nonsense is found, but nothing fails (INV-FMT-3).
+    #[inline]
+    #[must_use]
+    pub fn of_checked(payload: P) -> Self {
+        let layout = Layout::of_checked(&payload);
+        Self { payload, layout }
     }
 
     /// The number of entries, at least 1.
@@ -227,22 +254,12 @@ impl DataBlock {
         self.entry(index).value
     }
 
-    /// The value of the entry at `index` as a slice that keeps the block alive, not copied.
+    /// Where in the payload the value of the entry at `index` stands.
     #[inline]
     #[must_use]
-    pub fn value_slice(&self, index: usize) -> Slice {
+    pub fn value_range(&self, index: usize) -> Range<usize> {
         let range = self.layout.entry_range(&self.payload, index);
-        let value_len = self.entry(index).value.len();
-        self.payload.slice(range.end - value_len..range.end)
-    }
-
-    /// Like [`DataBlock::value_slice`], where the block is not needed any more: what keeps it alive is handed on.
-    #[inline]
-    #[must_use]
-    pub fn into_value(self, index: usize) -> Slice {
-        let range = self.layout.entry_range(&self.payload, index);
-        let value_len = self.entry(index).value.len();
-        self.payload.into_part(range.end - value_len..range.end).unwrap_or_default()
+        range.end - self.entry(index).value.len()..range.end
     }
 
     /// Checks what [`DataBlock::decode`] does not: that entries are sorted by user key and seqno, and that fingerprints are those

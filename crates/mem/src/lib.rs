@@ -3,14 +3,16 @@
 //! The floor under every other crate. From the bottom up:
 //!
 //! * [`seqno`], [`kind`], [`comparator`], [`head`]: what a key and a version are and how they compare;
+//! * [`buffer`]: bytes and their count of references in one allocation: a cached block;
 //! * [`mod@slice`]: immutable byte strings that are cheap to clone;
 //! * [`arena`]: fixed regions of memory, recycled, in which offsets stand for pointers;
 //! * [`memtable`]: the ordered index of recent writes, with one writer at a time and lock-free readers.
 //!
-//! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `slice.rs`,
+//! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `buffer.rs`, `slice.rs`,
 //! `arena/region.rs`, `memtable/entry.rs` and (one claim about types) `memtable/node.rs`.
 
 pub mod arena;
+pub mod buffer;
 pub mod comparator;
 pub mod head;
 pub mod kind;

@@ -1,22 +1,24 @@
 //! [`Slice`]: an immutable byte string that is cheap to clone and never copied without need.
 //!
-//! Thirty-two bytes, in one of three shapes:
+//! Thirty-two bytes, in one of four shapes:
 //!
 //! * **inline**: up to [`INLINE_MAX`] bytes inside the slice itself: no allocation, a clone is a copy of 32 bytes;
 //! * **copied**: bytes that were copied once into their own counted allocation;
 //! * **owned**: a `Vec<u8>` taken over as it was, with the address of our part of it, so that reading the bytes
-//!   does not go through the owner's cache line.
+//!   does not go through the owner's cache line;
+//! * **buffered**: the same of a [`Buffer`], whose count of references stands before the bytes.
 //!
-//! Cloning the latter two is one relaxed increment, dropping one decrement. [`Slice::slice`] shares the owner, so a small
+//! Cloning the latter three is one relaxed increment, dropping one decrement. [`Slice::slice`] shares the owner, so a small
 //! value can pin a large block; [`Slice::detach`] copies it out.
 //!
 //! The one unsafe read is in [`Slice::as_bytes`]; INV-MEM-1 is what makes it sound.
 
+use crate::buffer::Buffer;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::ops::{Bound, Deref, RangeBounds};
+use std::ops::{Bound, Deref, Range, RangeBounds};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -37,27 +39,27 @@ pub struct Slice(Repr);
 enum Repr {
     Inline { len: u8, bytes: [u8; INLINE_MAX] },
     Copied { owner: Arc<[u8]>, start: u32, len: u32 },
-    Owned(Owned),
+    Owned(Owned<Arc<Vec<u8>>>),
+    Buffered(Owned<Buffer>),
 }
 
-/// Part of a vector that is never changed again.
+/// Part of bytes that are never changed again.
 ///
-/// INV-MEM-1: `start..start + len` lies within the buffer of `owner`, whose vector is reachable only through the
-/// `Arc` and never borrowed mutably, so the bytes stay where and what they are as long as `owner` lives.
+/// INV-MEM-1: `start..start + len` lies within the bytes of `owner`, a frozen buffer or a vector that is reachable only
+/// through the `Arc` and never borrowed mutably, so the bytes stay where and what they are as long as `owner` lives.
 #[derive(Clone)]
-struct Owned {
+struct Owned<O> {
     start: NonNull<u8>,
     len: usize,
-    owner: Arc<Vec<u8>>,
+    owner: O,
 }
 
-// SAFETY: `start` points into memory that `owner` keeps alive and nobody writes (INV-MEM-1), and `Arc<Vec<u8>>` is
-// itself `Send`.
-unsafe impl Send for Owned {}
+// SAFETY: `start` points into memory that `owner` keeps alive and nobody writes (INV-MEM-1), and the owner is itself `Send`.
+unsafe impl<O: Send> Send for Owned<O> {}
 // SAFETY: as for `Send`; through a shared reference the bytes can only be read.
-unsafe impl Sync for Owned {}
+unsafe impl<O: Sync> Sync for Owned<O> {}
 
-impl Owned {
+impl<O> Owned<O> {
     #[inline]
     fn as_bytes(&self) -> &[u8] {
         // SAFETY: INV-MEM-1: the range is initialised, immutable and alive for as long as `self.owner` is.
@@ -124,7 +126,21 @@ impl Slice {
                 owner.get(start..start + *len as usize).unwrap_or_default()
             }
             Repr::Owned(owned) => owned.as_bytes(),
+            Repr::Buffered(owned) => owned.as_bytes(),
         }
+    }
+
+    /// The part of `buffer` in `range`, sharing it (or copied, if it is small enough to be inline), or `None` if the range
+    /// is out of bounds.
+    #[inline]
+    #[must_use]
+    pub fn of_buffer(buffer: &Buffer, range: Range<usize>) -> Option<Self> {
+        let bytes = buffer.as_bytes().get(range)?;
+        if let Some(inline) = Self::inline(bytes) {
+            return Some(inline);
+        }
+        let (start, len) = (NonNull::from(bytes).cast(), bytes.len());
+        Some(Self(Repr::Buffered(Owned { start, len, owner: buffer.clone() })))
     }
 
     /// The part of this slice in `range`, sharing its owner (or copied, if it is small enough to be inline).
@@ -172,6 +188,7 @@ impl Slice {
             },
             // INV-MEM-1: the part lies within the whole.
             Repr::Owned(owned) => Repr::Owned(Owned { start: first, len, owner: owned.owner }),
+            Repr::Buffered(owned) => Repr::Buffered(Owned { start: first, len, owner: owned.owner }),
         }))
     }
 
@@ -207,6 +224,11 @@ impl Slice {
                 len: bytes.len(),
                 owner: Arc::clone(&owned.owner),
             }),
+            Repr::Buffered(owned) => Repr::Buffered(Owned {
+                start: NonNull::from(bytes).cast(),
+                len: bytes.len(),
+                owner: owned.owner.clone(),
+            }),
         }))
     }
 
@@ -224,6 +246,7 @@ impl Slice {
             Repr::Inline { .. } => 0,
             Repr::Copied { owner, .. } => owner.len() + COUNTS,
             Repr::Owned(owned) => owned.owner.capacity() + size_of::<Vec<u8>>() + COUNTS,
+            Repr::Buffered(owned) => owned.owner.memory_bytes(),
         }
     }
 }
@@ -345,6 +368,19 @@ impl From<Vec<u8>> for Slice {
     #[inline]
     fn from(bytes: Vec<u8>) -> Self {
         Self::inline(&bytes).unwrap_or_else(|| Self::own(bytes))
+    }
+}
+
+impl From<Buffer> for Slice {
+    /// Takes the buffer over without copying it, unless it fits inline.
+    #[inline]
+    fn from(buffer: Buffer) -> Self {
+        if let Some(inline) = Self::inline(&buffer) {
+            return inline;
+        }
+        let bytes = buffer.as_bytes();
+        let (start, len) = (NonNull::from(bytes).cast(), bytes.len());
+        Self(Repr::Buffered(Owned { start, len, owner: buffer }))
     }
 }
 

@@ -1,13 +1,23 @@
 //! The block cache and the descriptor table: what trees keep of their files in memory.
 //!
-//! [`Cache`] holds verified, uncompressed data blocks by `(file, offset)`, weighed in bytes and bounded strictly.
-//! Several trees may share one. Indexes and filters stay resident with their table; a table [reports]
-//! their size, which is taken off what blocks may use, so that the capacity covers both.
+//! [`Cache`] holds verified, uncompressed data blocks, weighed in bytes and bounded strictly. Several trees may share
+//! one. Indexes and filters stay resident with their table; a table [reports] their size, which is taken off what
+//! blocks may use, so that the capacity covers both.
+//!
+//! Each table has a *slot* per block ([`BlockSlots`]), which holds the block while it is cached, so that a hit needs no
+//! lookup: it loads one pointer, and writes nothing that other readers use. What may stay is decided by a store, which knows
+//! the same blocks by `(file, ordinal)` and empties a block's slot when it lets the block go. So that the store learns
+//! what is used, the first hit of a block looks the block up there, and marks it; the store's hand wipes the mark when
+//! it comes by.
+//!
+//! INV-CACHE-1: a block is in its slot before it is in the store, and the store empties the slot before it forgets the
+//! block; only who filled an empty slot puts the block into the store. So no slot holds a block that the store does
+//! not weigh.
 //!
 //! [`DescriptorTable`] holds open files, bounded by their number.
 //!
 //! Files are known here by a [`FileKey`] that is never reused within a process, so that blocks of a deleted file
-//! can never be taken for those of another: they are simply not asked for any more and age out.
+//! can never be taken for those of another. A table that is dropped takes its blocks out.
 //!
 //! Thread-safety: both may be used from any number of threads; locks are sharded and never held over I/O.
 //!
@@ -15,14 +25,18 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::{ArcSwapAny, Guard};
 use esker_env::fs::{Fs, FsFile, OpenOptions};
 use esker_format::data_block::DataBlock;
-use quick_cache::Weighter;
-use quick_cache::sync::{Cache as Store, DefaultLifecycle};
+use esker_mem::buffer::Buffer;
+use esker_mem::slice::Slice;
+use quick_cache::sync::Cache as Store;
+use quick_cache::{Lifecycle, Weighter};
 
 /// Identifies one opened file within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,13 +54,13 @@ impl FileKey {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct BlockKey {
     file: FileKey,
-    offset: u64,
+    ordinal: usize,
 }
 
 impl std::hash::Hash for BlockKey {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.file.0.rotate_left(40) ^ self.offset);
+        state.write_u64(self.file.0.rotate_left(40) ^ self.ordinal as u64);
     }
 }
 
@@ -86,16 +100,46 @@ impl Hasher for IntegerHash {
     }
 }
 
+/// A block as the store has it: with the way to its slot.
+#[derive(Clone)]
+struct Stored {
+    buffer: Buffer,
+    slots: Arc<[Slot]>,
+}
+
+type Slot = ArcSwapAny<Option<Buffer>>;
+
 #[derive(Clone, Copy)]
 struct BlockWeight;
 
-/// What an entry of the store costs beside the block: slot, key, list links and the allocator's header.
+/// What an entry of the store costs beside the block: its place in the store and in the allocator.
 const ENTRY_OVERHEAD_BYTES: usize = 160;
 
-impl Weighter<BlockKey, DataBlock> for BlockWeight {
+impl Weighter<BlockKey, Stored> for BlockWeight {
     #[inline]
-    fn weight(&self, _: &BlockKey, block: &DataBlock) -> u64 {
-        (block.memory_bytes() + ENTRY_OVERHEAD_BYTES) as u64
+    fn weight(&self, _: &BlockKey, block: &Stored) -> u64 {
+        (block.buffer.memory_bytes() + ENTRY_OVERHEAD_BYTES) as u64
+    }
+}
+
+/// Keeps slots and store together.
+#[derive(Clone, Copy)]
+struct Eviction;
+
+impl Lifecycle<BlockKey, Stored> for Eviction {
+    type RequestState = ();
+
+    /// The hand of the store comes by: from now on the next use counts again.
+    #[inline]
+    fn is_pinned(&self, _: &BlockKey, block: &Stored) -> bool {
+        block.buffer.forget_use();
+        false
+    }
+
+    fn on_evict(&self, (): &mut (), key: BlockKey, block: Stored) {
+        if let Some(slot) = block.slots.get(key.ordinal) {
+            slot.compare_and_swap(&Some(block.buffer), None);
+        }
     }
 }
 
@@ -122,7 +166,7 @@ pub struct CacheStats {
 /// assert_eq!(cache.stats().capacity_bytes, 64 << 20);
 /// ```
 pub struct Cache {
-    blocks: Store<BlockKey, DataBlock, BlockWeight, IntegerHash>,
+    blocks: Store<BlockKey, Stored, BlockWeight, IntegerHash, Eviction>,
     capacity_bytes: AtomicU64,
     resident_bytes: AtomicU64,
 }
@@ -144,7 +188,7 @@ impl Cache {
                 capacity_bytes,
                 BlockWeight,
                 IntegerHash::default(),
-                DefaultLifecycle::default(),
+                Eviction,
             ),
             capacity_bytes: AtomicU64::new(capacity_bytes),
             resident_bytes: AtomicU64::new(0),
@@ -176,13 +220,10 @@ impl Cache {
         Resident { cache: Arc::clone(self), bytes }
     }
 
-    #[inline]
-    pub(crate) fn get(&self, file: FileKey, offset: u64) -> Option<DataBlock> {
-        self.blocks.get(&BlockKey { file, offset })
-    }
-
-    pub(crate) fn insert(&self, file: FileKey, offset: u64, block: DataBlock) {
-        self.blocks.insert(BlockKey { file, offset }, block);
+    /// Slots for the blocks of one table.
+    pub(crate) fn slots(self: &Arc<Self>, file: FileKey, blocks: usize) -> BlockSlots {
+        let slots = (0..blocks).map(|_| Slot::new(None)).collect();
+        BlockSlots { cache: Arc::clone(self), file, slots }
     }
 
     fn fit(&self) {
@@ -203,6 +244,102 @@ impl Drop for Resident {
     fn drop(&mut self) {
         self.cache.resident_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         self.cache.fit();
+    }
+}
+
+/// The blocks of one table, as far as they are cached.
+pub(crate) struct BlockSlots {
+    cache: Arc<Cache>,
+    file: FileKey,
+    slots: Arc<[Slot]>,
+}
+
+impl BlockSlots {
+    /// Bytes that the slots themselves take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.slots)
+    }
+
+    /// The block at `ordinal`, if it is cached.
+    #[inline]
+    pub(crate) fn get(&self, ordinal: usize) -> Option<HeldBlock> {
+        let held = self.slots.get(ordinal)?.load();
+        if held.is_none() {
+            return None;
+        }
+        Some(HeldBlock(held))
+    }
+
+    /// Takes note that a block was found.
+    #[inline]
+    pub(crate) fn note_use(&self, ordinal: usize, block: &HeldBlock) {
+        if block.0.as_ref().is_some_and(Buffer::note_use) {
+            self.tell_store(ordinal);
+        }
+    }
+
+    #[cold]
+    fn tell_store(&self, ordinal: usize) {
+        self.cache.blocks.get(&BlockKey { file: self.file, ordinal });
+    }
+
+    /// Caches a block that was read and checked.
+    pub(crate) fn insert(&self, ordinal: usize, block: &HeldBlock) {
+        let (Some(slot), Some(buffer)) = (self.slots.get(ordinal), &*block.0) else { return };
+        if slot.compare_and_swap(&None::<Buffer>, Some(buffer.clone())).is_some() {
+            // Another reader was first; its block is the cached one (INV-CACHE-1).
+            return;
+        }
+        let stored = Stored { buffer: buffer.clone(), slots: Arc::clone(&self.slots) };
+        self.cache.blocks.insert(BlockKey { file: self.file, ordinal }, stored);
+    }
+}
+
+impl Drop for BlockSlots {
+    fn drop(&mut self) {
+        // Nobody else can fill a slot any more.
+        for (ordinal, slot) in self.slots.iter().enumerate() {
+            if slot.swap(None).is_some() {
+                self.cache.blocks.remove(&BlockKey { file: self.file, ordinal });
+            }
+        }
+    }
+}
+
+/// A block that stays what and where it is while it is held. Holding one from the cache touches no count of references.
+pub(crate) struct HeldBlock(Guard<Option<Buffer>>);
+
+impl HeldBlock {
+    /// A block that is in no cache.
+    pub(crate) fn new(buffer: Buffer) -> Self {
+        Self(Guard::from_inner(Some(buffer)))
+    }
+
+    /// Asks the processor to fetch the first `len` bytes.
+    #[inline]
+    pub(crate) fn prefetch(&self, len: usize) {
+        if let Some(buffer) = &*self.0 {
+            buffer.prefetch(len);
+        }
+    }
+
+    /// The block, which was decoded when it was read.
+    #[inline]
+    pub(crate) fn block(&self) -> DataBlock<&[u8]> {
+        DataBlock::of_checked(self.0.as_deref().unwrap_or_default())
+    }
+
+    /// The block, kept alive by a reference of its own.
+    #[inline]
+    pub(crate) fn into_block(self) -> DataBlock {
+        let buffer = Guard::into_inner(self.0);
+        DataBlock::of_checked(buffer.map_or_else(Slice::empty, Slice::from))
+    }
+
+    /// The bytes in `range` of the block, kept alive by a reference of their own.
+    #[inline]
+    pub(crate) fn slice(&self, range: Range<usize>) -> Slice {
+        self.0.as_ref().and_then(|buffer| Slice::of_buffer(buffer, range)).unwrap_or_default()
     }
 }
 

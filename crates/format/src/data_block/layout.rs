@@ -1,5 +1,8 @@
 //! Where the parts of a data block's payload are: parsing, which checks everything once (INV-FMT-3), and access by index.
 //!
+//! Everything but the payload's header follows from the header, so that a payload that was checked once needs no more than
+//! [`Layout::of_checked`] to be read again.
+//!
 //! `Layout::parse` admits only payloads in which every later access lies inside; the accessors therefore have no errors, and
 //! their fallbacks (empty bytes, the column's base) are never taken. The payload itself stays with the caller.
 //!
@@ -81,58 +84,72 @@ impl Layout {
         let flags = reader.u16()?;
         let [kind, seqno_width] = reader.array()?;
         let reserved: [u8; 6] = reader.array()?;
-        let seqnos = ColumnShape { base: reader.u64()?, width: seqno_width };
+        reader.u64()?;
         let unknown = flags & !(FLAG_HEADS | FLAG_WIDE_OFFSETS | FLAG_KINDS | FLAG_FINGERPRINTS);
         if unknown != 0 {
             return Err(reader.error(Problem::Unsupported { what: "data block flags", id: unknown.into() }));
         }
-        let has_heads = flags & FLAG_HEADS != 0;
-        let wide_offsets = flags & FLAG_WIDE_OFFSETS != 0;
-        let has_fingerprints = flags & FLAG_FINGERPRINTS != 0;
-        let kind = match (flags & FLAG_KINDS != 0, kind) {
-            (true, 0) => None,
+        let kinds_in_column = flags & FLAG_KINDS != 0;
+        match (kinds_in_column, kind) {
+            (true, 0) => {}
             (true, _) => return Err(reader.invalid("the header's kind is 0 beside a kinds column")),
-            (false, id) => Some(Kind::from_u8(id).ok_or_else(|| reader.invalid("the kind is known"))?),
-        };
-        let without_heads = lcp > 0 || has_fingerprints;
-        if count == 0 || seqno_width > 8 || reserved != [0; 6] || (!has_heads && without_heads) {
+            (false, id) if Kind::from_u8(id).is_none() => return Err(reader.invalid("the kind is known")),
+            (false, _) => {}
+        }
+        let needs_heads = lcp > 0 || flags & FLAG_FINGERPRINTS != 0;
+        if count == 0 || seqno_width > 8 || reserved != [0; 6] || (flags & FLAG_HEADS == 0 && needs_heads) {
             return Err(reader.invalid("the header describes a block that a builder makes"));
         }
         // Sizes as u64: the largest count times the largest width cannot overflow it.
         let n = count as u64;
-        reader.bytes(if has_heads { 8 * n } else { 0 })?;
-        let offsets_at = position(&reader);
-        reader.bytes(if wide_offsets { 4 * n } else { 2 * n })?;
-        let fingerprints_at = position(&reader);
-        reader.bytes(if has_fingerprints { n } else { 0 })?;
-        let seqnos_at = position(&reader);
+        reader.bytes(if flags & FLAG_HEADS != 0 { 8 * n } else { 0 })?;
+        reader.bytes(if flags & FLAG_WIDE_OFFSETS != 0 { 4 * n } else { 2 * n })?;
+        reader.bytes(if flags & FLAG_FINGERPRINTS != 0 { n } else { 0 })?;
         reader.bytes(u64::from(seqno_width) * n)?;
-        let kinds_at = position(&reader);
-        let kinds = reader.bytes(if kind.is_none() { n } else { 0 })?;
+        let kinds = reader.bytes(if kinds_in_column { n } else { 0 })?;
         if kinds.iter().any(|&id| Kind::from_u8(id).is_none()) {
             return Err(reader.invalid("every kind is known"));
         }
-        let prefix_at = position(&reader);
         reader.bytes(lcp as u64)?;
-        let entries_at = position(&reader);
-        let layout = Self {
+        let layout = Self::of_checked(payload);
+        layout.check_heads(payload)?;
+        layout.check_seqnos(payload)?;
+        layout.check_entries(payload)?;
+        Ok(layout)
+    }
+
+    /// The layout of a payload that [`Layout::parse`] admitted: nothing is checked again. Of other bytes it is a layout
+    /// whose accessors take their fallbacks.
+    #[inline]
+    pub(crate) fn of_checked(payload: &[u8]) -> Self {
+        let header = payload.first_chunk().unwrap_or(&[0; HEADER_BYTES]);
+        let &[a, b, c, d, lcp_low, lcp_high, flags_low, flags_high, kind, width, ..] = header;
+        let count = u32::from_le_bytes([a, b, c, d]) as usize;
+        let lcp = usize::from(u16::from_le_bytes([lcp_low, lcp_high]));
+        let flags = u16::from_le_bytes([flags_low, flags_high]);
+        let base = header.last_chunk().map_or(0, |&base| u64::from_le_bytes(base));
+        let has_heads = flags & FLAG_HEADS != 0;
+        let wide_offsets = flags & FLAG_WIDE_OFFSETS != 0;
+        let offsets_at = HEADER_BYTES + if has_heads { 8 * count } else { 0 };
+        let fingerprints_at = offsets_at + if wide_offsets { 4 * count } else { 2 * count };
+        let seqnos_at = fingerprints_at + if flags & FLAG_FINGERPRINTS != 0 { count } else { 0 };
+        let kinds_at = seqnos_at + usize::from(width) * count;
+        let prefix_at = kinds_at + if flags & FLAG_KINDS != 0 { count } else { 0 };
+        Self {
             count,
             lcp,
             has_heads,
             wide_offsets,
-            kind,
-            seqnos,
+            // Without a column of kinds, every entry has the one in the header.
+            kind: if flags & FLAG_KINDS == 0 { Kind::from_u8(kind) } else { None },
+            seqnos: ColumnShape { base, width },
             offsets_at,
             fingerprints_at,
             seqnos_at,
             kinds_at,
             prefix_at,
-            entries_at,
-        };
-        layout.check_heads(payload)?;
-        layout.check_seqnos(payload)?;
-        layout.check_entries(payload)?;
-        Ok(layout)
+            entries_at: prefix_at + lcp,
+        }
     }
 
     #[inline]
@@ -297,9 +314,4 @@ impl Layout {
 fn suffix_len(entry: &[u8]) -> (usize, usize) {
     let (len, varint_len) = get_varint(entry).unwrap_or_default();
     (usize::try_from(len).unwrap_or(usize::MAX), varint_len)
-}
-
-fn position(reader: &Reader<'_>) -> usize {
-    // It never exceeds the length of the payload, which is a usize.
-    usize::try_from(reader.at()).unwrap_or(usize::MAX)
 }

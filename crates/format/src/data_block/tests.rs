@@ -207,7 +207,6 @@ fn read_everything(bytes: &[u8]) {
         assert!(key.len() <= 65_535);
         assert!(block.seqno(index) <= MAX_SEQNO);
         assert_eq!(block.value(index), block.value_slice(index).as_bytes());
-        assert_eq!(block.value(index), block.clone().into_value(index).as_bytes());
         let _ = block.kind(index);
         for order in [&KeyOrder::Bytes, &reversed] {
             assert!(block.lower_bound(&key, order) <= block.len());

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use esker_env::fs::SharedFs;
-use esker_format::block::{BlockHandle, BlockType, decode_block};
+use esker_format::block::{BlockHandle, BlockType, Opened, decode_block, open_block};
 use esker_format::data_block::DataBlock;
 use esker_format::error::DecodeError;
 use esker_format::filter::Filter;
@@ -25,12 +25,13 @@ use esker_format::index_block::Index;
 use esker_format::manifest::AddedTable;
 use esker_format::properties::Properties;
 use esker_format::table::{FOOTER_BYTES, Footer};
+use esker_mem::buffer::{Buffer, BufferMut};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
-use crate::cache::{Cache, DescriptorTable, FileKey, Resident};
+use crate::cache::{BlockSlots, Cache, DescriptorTable, FileKey, HeldBlock, Resident};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 
@@ -61,6 +62,9 @@ pub(crate) struct Table {
     index: Index,
     filter: Option<Filter>,
     properties: Properties,
+    slots: BlockSlots,
+    /// About how much of a block stands before its first entry.
+    lead_bytes: usize,
     _resident: Resident,
     obsolete: AtomicBool,
 }
@@ -108,10 +112,23 @@ impl Table {
                 return Err(corrupt(DecodeError::invalid("index block", i as u64, "blocks lie in the file")));
             }
         }
-        let resident_bytes = index.memory_bytes() + filter.as_ref().map_or(0, Filter::memory_bytes);
+        let slots = source.cache.slots(file, index.len());
+        let filter_bytes = filter.as_ref().map_or(0, Filter::memory_bytes);
+        let resident_bytes = index.memory_bytes() + filter_bytes + slots.memory_bytes();
         let resident = source.cache.hold_resident(resident_bytes as u64);
-        let obsolete = AtomicBool::new(false);
-        Ok(Self { source, path, file, meta, index, filter, properties, _resident: resident, obsolete })
+        Ok(Self {
+            lead_bytes: lead_bytes(&properties, index.len()),
+            obsolete: AtomicBool::new(false),
+            _resident: resident,
+            source,
+            path,
+            file,
+            meta,
+            index,
+            filter,
+            properties,
+            slots,
+        })
     }
 
     pub(crate) fn id(&self) -> TableId {
@@ -184,10 +201,11 @@ impl Table {
         let order = &self.source.order;
         let Some(mut at) = self.index.seek(key, order) else { return Ok(None) };
         loop {
-            let block = self.block(at)?;
+            let held = self.load(at)?;
+            let block = held.block();
             if let Some(i) = block.find(key, bound, order) {
                 let (seqno, kind) = (block.seqno(i), block.kind(i));
-                return Ok(Some(Found { seqno, kind, value: block.into_value(i) }));
+                return Ok(Some(Found { seqno, kind, value: held.slice(block.value_range(i)) }));
             }
             // Versions of one key may fill more than one block.
             at += 1;
@@ -200,20 +218,36 @@ impl Table {
     /// The `at`-th data block, from the cache or through it.
     #[inline]
     pub(crate) fn block(&self, at: usize) -> Result<DataBlock> {
-        let handle = self.index.entry(at).handle;
-        if let Some(block) = self.source.cache.get(self.file, handle.offset) {
-            return Ok(block);
+        Ok(self.load(at)?.into_block())
+    }
+
+    /// The `at`-th data block, from the cache or through it, for a short look.
+    #[inline]
+    fn load(&self, at: usize) -> Result<HeldBlock> {
+        match self.slots.get(at) {
+            Some(held) => {
+                // What a search looks at before it knows the entry: all of these misses overlap.
+                held.prefetch(self.lead_bytes);
+                self.slots.note_use(at, &held);
+                Ok(held)
+            }
+            None => self.load_from_file(at),
         }
-        let block = self.read_block(handle)?;
+    }
+
+    #[cold]
+    fn load_from_file(&self, at: usize) -> Result<HeldBlock> {
+        let handle = self.index.entry(at).handle;
+        let held = HeldBlock::new(self.read_block(handle)?);
         self.source.metrics.blocks_read.add(1);
         self.source.metrics.block_bytes_read.add(handle.len);
-        self.source.cache.insert(self.file, handle.offset, block.clone());
-        Ok(block)
+        self.slots.insert(at, &held);
+        Ok(held)
     }
 
     /// The `at`-th data block, past the cache.
     pub(crate) fn block_uncached(&self, at: usize) -> Result<DataBlock> {
-        self.read_block(self.index.entry(at).handle)
+        Ok(HeldBlock::new(self.read_block(self.index.entry(at).handle)?).into_block())
     }
 
     /// Bytes of the file as they are: for a merge, which takes many blocks at once.
@@ -221,11 +255,26 @@ impl Table {
         read(&self.source, &self.path, self.file, offset, len)
     }
 
+    /// Reads, verifies and checks a data block.
     #[cold]
-    fn read_block(&self, handle: BlockHandle) -> Result<DataBlock> {
-        let stored = read(&self.source, &self.path, self.file, handle.offset, handle.len)?;
-        let payload = decode_block(BlockType::Data, stored, handle.offset);
-        payload.and_then(DataBlock::decode).map_err(|e| Error::corrupt(&self.path, e.shifted(0)))
+    fn read_block(&self, handle: BlockHandle) -> Result<Buffer> {
+        let (source, path) = (&self.source, &self.path);
+        let file =
+            source.descriptors.open(self.file, &*source.fs, path).map_err(|e| Error::io("open", path, e))?;
+        let len = usize::try_from(handle.len)
+            .map_err(|_| Error::Unsupported { path: path.into(), what: "huge blocks" })?;
+        let mut stored = BufferMut::new(len);
+        file.read_exact_at(stored.bytes_mut(), handle.offset).map_err(|e| Error::io("read", path, e))?;
+        let corrupt = |e: DecodeError| Error::corrupt(path, e);
+        let buffer = match open_block(BlockType::Data, stored.bytes_mut(), handle.offset).map_err(corrupt)? {
+            Opened::InPlace(len) => {
+                stored.truncate(len);
+                stored.freeze()
+            }
+            Opened::Decompressed(payload) => BufferMut::copy_of(&payload).freeze(),
+        };
+        DataBlock::check(&buffer).map_err(corrupt)?;
+        Ok(buffer)
     }
 
     /// Marks the table as named by no version: its file goes with its last reader.
@@ -244,11 +293,23 @@ impl Drop for Table {
     }
 }
 
+/// About how much of a block stands before its first entry: header, heads, offsets, seqnos and the prefix.
+fn lead_bytes(properties: &Properties, blocks: usize) -> usize {
+    const HEADER: u64 = 32;
+    const PER_ENTRY: u64 = 8 + 2 + 1;
+    let entries = properties.entries.div_ceil(blocks.max(1) as u64);
+    // More is fetched in vain where few entries are looked at, and a processor keeps some twenty misses in flight.
+    usize::try_from(HEADER + entries.saturating_mul(PER_ENTRY))
+        .map_or(MAX_LEAD_BYTES, |lead| lead.min(MAX_LEAD_BYTES))
+}
+
+const MAX_LEAD_BYTES: usize = 1024;
+
 /// Whether the last key of `block` is `key`.
 #[cold]
-fn ends_with(block: &DataBlock, key: &[u8], order: &KeyOrder) -> bool {
+fn ends_with(block: &DataBlock<&[u8]>, key: &[u8], order: &KeyOrder) -> bool {
     let mut last = Vec::new();
-    block.key_into(block.len() - 1, &mut last);
+    block.key_into(block.len().saturating_sub(1), &mut last);
     order.same_key(&last, key)
 }
 
