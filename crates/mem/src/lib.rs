@@ -6,7 +6,8 @@
 //! * [`buffer`]: bytes and their count of references in one allocation: a cached block;
 //! * [`mod@slice`]: immutable byte strings that are cheap to clone;
 //! * [`arena`]: fixed regions of memory, recycled, in which offsets stand for pointers;
-//! * [`memtable`]: the ordered index of recent writes, with one writer at a time and lock-free readers.
+//! * [`memtable`]: the ordered index of recent writes, with one writer at a time and lock-free readers;
+//! * [`sorted_memtable`]: many entries at once, sorted by as many threads as there are, for recovery.
 //!
 //! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `buffer.rs`, `slice.rs`,
 //! `arena/region.rs`, `memtable/entry.rs` and (one claim about types) `memtable/node.rs`.
@@ -19,4 +20,5 @@ pub mod kind;
 pub mod memtable;
 pub mod seqno;
 pub mod slice;
+pub mod sorted_memtable;
 mod sync;

@@ -15,3 +15,4 @@ mod concurrent;
 mod model;
 mod room;
 mod scenarios;
+mod sorted;
