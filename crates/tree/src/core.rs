@@ -113,7 +113,7 @@ impl Core {
     /// place (INV-VIEW-4).
     pub(crate) fn horizon(&self, advice: SeqNo) -> Horizon {
         let horizon = self.snapshots.raise(advice, self.config.visible.get());
-        drop(self.state.view().active.memtable.write());
+        self.state.view().active.pass();
         horizon
     }
 

@@ -24,7 +24,7 @@ use crate::compaction::stream::{DropStream, Entry, KeyTracker, Readers};
 use crate::core::Core;
 use crate::error::Error;
 use crate::install::{Output, install};
-use crate::memtable::Generation;
+use crate::memtable::{EitherMemtable, Generation};
 use crate::shape::newer_lowest_seqno;
 use crate::state::View;
 
@@ -100,8 +100,6 @@ fn write_table(
     let mut stream = DropStream::new(core.order().clone(), readers, limits);
     let options = core.config.table_options(0, false);
     let mut output = Output::new(core, options, 0, core.next_run_id(), out_of_order);
-    let mut cursor = generation.memtable.cursor();
-    cursor.seek_to_first();
     let mut keys = KeyTracker::new(core.order().clone());
     let mut seen = 0u64;
     let mut written = 0u64;
@@ -109,18 +107,29 @@ fn write_table(
         written += 1;
         output.add(entry)
     };
-    while cursor.valid() {
-        let key = cursor.key();
-        let entry = Entry {
-            key,
-            is_new_key: keys.is_new(key),
-            seqno: cursor.seqno(),
-            kind: cursor.kind(),
-            value: cursor.value(),
-        };
-        stream.push(entry, &mut emit)?;
-        seen += 1;
-        cursor.next();
+    // Cursors of both sorts have the same methods; the loop is compiled for each.
+    macro_rules! push_all {
+        ($cursor:expr) => {{
+            let mut cursor = $cursor;
+            cursor.seek_to_first();
+            while cursor.valid() {
+                let key = cursor.key();
+                let entry = Entry {
+                    key,
+                    is_new_key: keys.is_new(key),
+                    seqno: cursor.seqno(),
+                    kind: cursor.kind(),
+                    value: cursor.value(),
+                };
+                stream.push(entry, &mut emit)?;
+                seen += 1;
+                cursor.next();
+            }
+        }};
+    }
+    match &generation.memtable {
+        EitherMemtable::Growing(memtable) => push_all!(memtable.cursor()),
+        EitherMemtable::Sorted { memtable, .. } => push_all!(memtable.cursor()),
     }
     stream.finish(&mut emit)?;
     core.metrics.entries_dropped.add(seen - written);

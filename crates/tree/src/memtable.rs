@@ -8,18 +8,24 @@
 //! sealed while reservations are outstanding; a flush waits for them ([`Generation::wait_for_writers`]), so that what
 //! was acknowledged is in the table (INV-FLUSH-1).
 //!
+//! A generation may also be born sealed, as a sorted memtable: what a recovery found. Its memory is taken off what the
+//! block cache may use for as long as it lives, as the memtables' own share is for what is written.
+//!
 //! Lock order: the memtable's write lock, then nothing. `sealed` is only set under it.
 //!
-//! Not here: the structure itself ([`esker_mem::memtable`]).
+//! Not here: the structures themselves ([`esker_mem::memtable`], [`esker_mem::sorted_memtable`]).
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
-use esker_mem::memtable::{Memtable, MemtableCursor, MemtableWriter, Place};
+use esker_mem::memtable::{Memtable, MemtableCursor, MemtableWriter, Place, Version};
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
+use esker_mem::sorted_memtable::{SortedCursor, SortedMemtable};
 
+use crate::cache::Resident;
 use crate::cursor::Cursor;
 use crate::error::Result;
 
@@ -27,13 +33,102 @@ use crate::error::Result;
 pub(crate) struct Generation {
     /// Counts up with every generation of a tree.
     pub(crate) id: u64,
-    pub(crate) memtable: Arc<Memtable>,
+    pub(crate) memtable: EitherMemtable,
     sealed: AtomicBool,
     reservations: AtomicUsize,
     /// A flush waits, or is about to: the last reservation wakes it. Without it, each write would pay for a wake-up.
     awaited: AtomicBool,
     idle: Mutex<()>,
     idle_signal: Condvar,
+}
+
+/// The entries of a generation: growing, or sorted once.
+pub(crate) enum EitherMemtable {
+    Growing(Arc<Memtable>),
+    Sorted {
+        memtable: Arc<SortedMemtable>,
+        /// Its memory, taken off the cache's.
+        _memory: Resident,
+    },
+}
+
+macro_rules! on_either {
+    ($self:ident, $memtable:ident => $call:expr) => {
+        match $self {
+            EitherMemtable::Growing($memtable) => $call,
+            EitherMemtable::Sorted { memtable: $memtable, .. } => $call,
+        }
+    };
+}
+
+impl EitherMemtable {
+    #[inline]
+    pub(crate) fn get(&self, key: &[u8], hash: u64, bound: SeqNo) -> Option<Version<'_>> {
+        match self {
+            Self::Growing(memtable) => memtable.get(key, hash, bound),
+            Self::Sorted { memtable, .. } => memtable.get(key, bound),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        on_either!(self, memtable => memtable.is_empty())
+    }
+
+    #[inline]
+    pub(crate) fn highest_seqno(&self) -> Option<SeqNo> {
+        on_either!(self, memtable => memtable.highest_seqno())
+    }
+
+    pub(crate) fn lowest_seqno(&self) -> Option<SeqNo> {
+        on_either!(self, memtable => memtable.lowest_seqno())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        on_either!(self, memtable => memtable.len())
+    }
+
+    pub(crate) fn order(&self) -> &KeyOrder {
+        on_either!(self, memtable => memtable.order())
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        on_either!(self, memtable => memtable.memory_bytes())
+    }
+
+    /// The bytes in use.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        match self {
+            Self::Growing(memtable) => memtable.allocated_bytes(),
+            Self::Sorted { memtable, .. } => memtable.memory_bytes(),
+        }
+    }
+
+    /// Where `key` will go, as far as that can be seen now.
+    #[inline]
+    pub(crate) fn look(&self, key: &[u8], hash: u64) -> Place {
+        match self {
+            Self::Growing(memtable) => memtable.look(key, hash),
+            Self::Sorted { .. } => Place::of_hash(hash),
+        }
+    }
+
+    /// Whether a batch fits beside what is reserved; a sorted memtable has room for nothing.
+    #[inline]
+    fn has_room(&self, entries: usize, key_value_bytes: usize) -> bool {
+        match self {
+            Self::Growing(memtable) => memtable.has_room(entries, key_value_bytes),
+            Self::Sorted { .. } => false,
+        }
+    }
+
+    /// Holds off writers, if it ever had any.
+    fn write(&self) -> Option<MemtableWriter<'_>> {
+        match self {
+            Self::Growing(memtable) => Some(memtable.write()),
+            Self::Sorted { .. } => None,
+        }
+    }
 }
 
 /// Why a generation did not take an entry.
@@ -47,10 +142,19 @@ pub(crate) enum Refused {
 
 impl Generation {
     pub(crate) fn new(id: u64, memtable: Memtable) -> Self {
+        Self::with(id, EitherMemtable::Growing(Arc::new(memtable)), false)
+    }
+
+    /// A generation that is sealed from the beginning; `memory` is what is taken off the cache for it.
+    pub(crate) fn sorted(id: u64, memtable: SortedMemtable, memory: Resident) -> Self {
+        Self::with(id, EitherMemtable::Sorted { memtable: Arc::new(memtable), _memory: memory }, true)
+    }
+
+    fn with(id: u64, memtable: EitherMemtable, sealed: bool) -> Self {
         Self {
             id,
-            memtable: Arc::new(memtable),
-            sealed: AtomicBool::new(false),
+            memtable,
+            sealed: AtomicBool::new(sealed),
             reservations: AtomicUsize::new(0),
             awaited: AtomicBool::new(false),
             idle: Mutex::new(()),
@@ -61,11 +165,21 @@ impl Generation {
     /// The writer of an unsealed generation.
     #[inline]
     pub(crate) fn writer(&self) -> std::result::Result<MemtableWriter<'_>, Refused> {
-        let writer = self.memtable.write();
-        if self.sealed.load(Ordering::Relaxed) {
-            return Err(Refused::Sealed);
+        match self.memtable.write() {
+            Some(writer) if !self.sealed.load(Ordering::Relaxed) => Ok(writer),
+            _ => Err(Refused::Sealed),
         }
-        Ok(writer)
+    }
+
+    /// Passes through the write lock: every write that was admitted before is in place.
+    pub(crate) fn pass(&self) {
+        drop(self.memtable.write());
+    }
+
+    /// Seals it, and says whether nobody has ever written to it or is about to.
+    pub(crate) fn seal_unused(&self) -> bool {
+        self.seal();
+        self.memtable.is_empty() && self.reservations.load(Ordering::SeqCst) == 0
     }
 
     /// Registers a writer that will come back with its entries, and checks for room: for them, and for what was reserved
@@ -121,7 +235,10 @@ impl Reservation {
     /// Begins to insert: holds the memtable's write lock until the result is dropped.
     #[must_use]
     pub fn apply(&self) -> Apply<'_> {
-        Apply { writer: self.generation.memtable.write() }
+        match self.generation.memtable.write() {
+            Some(writer) => Apply { writer },
+            None => unreachable!("a sorted memtable has no room to reserve"),
+        }
     }
 }
 
@@ -238,5 +355,71 @@ impl Cursor for MemtableCursor {
     #[inline]
     fn value_slice(&self) -> Slice {
         Slice::new(MemtableCursor::value(self))
+    }
+}
+
+/// A sorted memtable's cursor never fails either.
+impl Cursor for SortedCursor {
+    #[inline]
+    fn valid(&self) -> bool {
+        SortedCursor::valid(self)
+    }
+
+    fn seek_to_first(&mut self) -> Result<()> {
+        SortedCursor::seek_to_first(self);
+        Ok(())
+    }
+
+    fn seek_to_last(&mut self) -> Result<()> {
+        SortedCursor::seek_to_last(self);
+        Ok(())
+    }
+
+    fn seek(&mut self, key: &[u8]) -> Result<()> {
+        SortedCursor::seek(self, key);
+        Ok(())
+    }
+
+    fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        SortedCursor::seek_for_prev(self, key);
+        Ok(())
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<()> {
+        SortedCursor::next(self);
+        Ok(())
+    }
+
+    #[inline]
+    fn prev(&mut self) -> Result<()> {
+        SortedCursor::prev(self);
+        Ok(())
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        SortedCursor::key(self)
+    }
+
+    #[inline]
+    fn head(&self) -> u64 {
+        SortedCursor::head(self)
+    }
+
+    #[inline]
+    fn seqno(&self) -> SeqNo {
+        SortedCursor::seqno(self)
+    }
+
+    #[inline]
+    fn kind(&self) -> Kind {
+        SortedCursor::kind(self)
+    }
+
+    /// A copy: pinning the value would pin its chunk.
+    #[inline]
+    fn value_slice(&self) -> Slice {
+        Slice::new(SortedCursor::value(self))
     }
 }

@@ -145,7 +145,7 @@ impl Range {
         let memtables = view
             .generations()
             .filter(|generation| !generation.memtable.is_empty())
-            .map(|generation| Source::Memtable(generation.memtable.cursor()));
+            .map(|generation| Source::from(&generation.memtable));
         let runs = view
             .version
             .runs()

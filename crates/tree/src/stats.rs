@@ -10,7 +10,7 @@ use esker_mem::seqno::SeqNo;
 use esker_mem::slice::UserKey;
 
 use crate::core::Core;
-use crate::memtable::Generation;
+use crate::memtable::{EitherMemtable, Generation};
 use crate::version::Placed;
 use crate::version::run::Run;
 
@@ -80,6 +80,8 @@ pub struct MemtableStats {
     pub sealed: usize,
     /// Bytes of memory that the sealed ones hold.
     pub sealed_bytes: u64,
+    /// Bytes of memory of those sealed ones that were installed sorted: the cache makes room for them.
+    pub sorted_bytes: u64,
     /// Bytes of memory that all of them hold, their indexes included.
     pub memory_bytes: u64,
 }
@@ -134,11 +136,14 @@ pub(crate) fn memtables(core: &Core) -> MemtableStats {
     let view = core.state.view();
     let memory = |generation: &Arc<Generation>| generation.memtable.memory_bytes() as u64;
     let sealed_bytes: u64 = view.sealed.iter().map(memory).sum();
+    let sorted = view.sealed.iter().filter(|sealed| matches!(sealed.memtable, EitherMemtable::Sorted { .. }));
+    let sorted_bytes = sorted.map(memory).sum();
     MemtableStats {
         active_bytes: view.active.memtable.allocated_bytes() as u64,
         active_entries: view.active.memtable.len() as u64,
         sealed: view.sealed.len(),
         sealed_bytes,
+        sorted_bytes,
         memory_bytes: sealed_bytes + memory(&view.active),
     }
 }

@@ -6,10 +6,12 @@ use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::memtable::Place;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::UserValue;
+use esker_mem::sorted_memtable::SortedMemtable;
 
 use crate::cache::CacheStats;
 use crate::compact::{self, CancelToken, CompactionJob};
@@ -291,6 +293,24 @@ impl Tree {
     }
 }
 
+/// What was kept elsewhere.
+impl Tree {
+    /// Takes over a memtable that was sorted elsewhere, say from a caller's log, as the newest sealed one: it is read at
+    /// once, and waits for a flush. The active memtable is sealed before it, if anything was written to it. Its memory
+    /// counts against the cache until it is flushed.
+    ///
+    /// As with [`Self::reserve`], numbers below the watermark are not refused: a log brings back what an earlier process
+    /// had written before it raised the watermark. No number may be one that the tree holds already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongComparator`] if it has another order than the tree, [`Error::SeqnoTooHigh`] if it holds a number over
+    /// the maximum. Nothing is changed then.
+    pub fn install_sealed(&self, memtable: SortedMemtable) -> Result<()> {
+        write::install_sealed(&self.0, memtable)
+    }
+}
+
 /// Maintenance. A bare tree does nothing of this by itself.
 impl Tree {
     /// Seals the active memtable; false if it is empty.
@@ -358,6 +378,12 @@ impl Tree {
 
 /// What the tree looks like.
 impl Tree {
+    /// The order of its keys.
+    #[must_use]
+    pub fn order(&self) -> &KeyOrder {
+        self.0.order()
+    }
+
     /// Bytes that compactions must still write until the tree has the shape that its strategy wants.
     #[must_use]
     pub fn compaction_debt(&self) -> u64 {

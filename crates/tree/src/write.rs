@@ -7,6 +7,8 @@
 //! A write below the watermark is refused (INV-VIEW-4): the check stands under the memtable's lock, and whoever raises
 //! the watermark passes through that lock before it relies on it.
 //!
+//! What a recovery has sorted comes as a whole, through [`install_sealed`].
+//!
 //! Not here: durability. A bare tree keeps nothing of its memtables over a crash.
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use esker_format::checksum::key_hash;
 use esker_mem::kind::Kind;
 use esker_mem::memtable::{Memtable, Place};
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+use esker_mem::sorted_memtable::SortedMemtable;
 
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -95,6 +98,31 @@ pub(crate) fn rotate(core: &Core) -> bool {
         return false;
     }
     replace_active(core, &view.active, 0)
+}
+
+/// Puts a memtable that was made elsewhere among the sealed ones, as the newest of them.
+pub(crate) fn install_sealed(core: &Core, memtable: SortedMemtable) -> Result<()> {
+    let Some(highest) = memtable.highest_seqno() else { return Ok(()) };
+    let (stored, given) = (core.order().name(), memtable.order().name());
+    if stored != given {
+        return Err(Error::WrongComparator { stored: stored.to_owned(), given: given.to_owned() });
+    }
+    if highest >= MAX_SEQNO {
+        return Err(Error::SeqnoTooHigh { seqno: highest });
+    }
+    let memory = core.cache.hold_resident(memtable.memory_bytes() as u64);
+    let change = core.state.change();
+    let mut view = View::clone(&change.current());
+    let active = core.new_generation(view.active.id + 2, 0, view.active.memtable.len());
+    let old = std::mem::replace(&mut view.active, active);
+    let sorted = Arc::new(Generation::sorted(old.id + 1, memtable, memory));
+    // Sealed before the new view is there: a writer who finds it so looks again until it is.
+    if !old.seal_unused() {
+        view.sealed.insert(0, old);
+    }
+    view.sealed.insert(0, sorted);
+    change.publish(view);
+    Ok(())
 }
 
 /// Seals `old` if it is still the active memtable, and puts one of at least `needed` bytes in its place.

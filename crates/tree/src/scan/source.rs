@@ -5,21 +5,34 @@ use esker_mem::kind::Kind;
 use esker_mem::memtable::MemtableCursor;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
+use esker_mem::sorted_memtable::SortedCursor;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
+use crate::memtable::EitherMemtable;
 use crate::version::run_cursor::RunCursor;
 
 /// One source of a range read.
 pub(crate) enum Source {
     Memtable(MemtableCursor),
+    Sorted(SortedCursor),
     Run(RunCursor),
+}
+
+impl From<&EitherMemtable> for Source {
+    fn from(memtable: &EitherMemtable) -> Self {
+        match memtable {
+            EitherMemtable::Growing(memtable) => Self::Memtable(memtable.cursor()),
+            EitherMemtable::Sorted { memtable, .. } => Self::Sorted(memtable.cursor()),
+        }
+    }
 }
 
 macro_rules! on_source {
     ($self:ident, $cursor:ident => $call:expr) => {
         match $self {
             Source::Memtable($cursor) => $call,
+            Source::Sorted($cursor) => $call,
             Source::Run($cursor) => $call,
         }
     };

@@ -14,6 +14,7 @@ mod concurrency;
 mod faults;
 mod model;
 mod oracle;
+mod sealed;
 mod settings;
 mod snapshots;
 mod tables;
