@@ -210,7 +210,9 @@ impl Core {
         for keyspace in self.registry.all() {
             let tree = &keyspace.tree;
             let memtables = tree.memtable_stats();
-            pressure.memtable_bytes += memtables.active_bytes + memtables.sealed_bytes;
+            // What a recovery found is in the cache's share (INV-RECOVER-8).
+            pressure.memtable_bytes +=
+                memtables.active_bytes + memtables.sealed_bytes.saturating_sub(memtables.sorted_bytes);
             pressure.level_zero_runs = pressure.level_zero_runs.max(tree.level_zero_runs() as u64);
             pressure.debt_bytes += tree.compaction_debt();
         }

@@ -4,9 +4,10 @@
 //! 2. **Catalog.** It names the keyspaces; without one, and without a log, the database is made (INV-RECOVER-6).
 //! 3. **Trees.** Each keyspace's tree is opened, with the comparator that the caller names for it. Folders that no
 //!    keyspace owns are removed.
-//! 4. **Log.** What an earlier process may not have synced is made durable. Then frames are replayed in order into the memtables. An operation below its keyspace's replay floor is in
-//!    tables already and skipped (INV-RECOVER-5), so is one of a dropped keyspace; an unknown keyspace is corruption.
-//!    When the memtables outgrow their share, they are flushed on the way.
+//! 4. **Log.** What an earlier process may not have synced is made durable, while frames are replayed into sorted
+//!    memtables ([`crate::replay`]). An operation below its keyspace's replay floor is in tables already and skipped
+//!    (INV-RECOVER-5), so is one of a dropped keyspace; an unknown keyspace is corruption. What outgrows its share of
+//!    memory is flushed on the way.
 //! 5. **Next segment.** A fresh one, durable before anything else happens, records where the log ends
 //!    (INV-RECOVER-3); only then are files that no longer count removed. A crash in the midst of this finds either the
 //!    old end or the new one, and both say the same.
@@ -15,22 +16,16 @@
 //!
 //! Not here: telling a torn tail from corruption ([`crate::wal::reader`]).
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
 use esker_env::clock::Clock;
 use esker_env::fs::{FileLock, SharedFs};
 use esker_env::random::Random;
-use esker_env::spawn::Spawn;
-use esker_format::batch::BatchReader;
+use esker_env::spawn::{Spawn, processors};
 use esker_format::catalog::KeyspaceRecord;
-use esker_format::checksum::key_hash;
-use esker_format::error::DecodeError;
 use esker_format::file_name::{FileKind, FileName, KEYSPACES_FOLDER, parse_keyspace_folder};
-use esker_format::ids::KeyspaceId;
-use esker_format::log::frame::FrameMeta;
-use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+use esker_mem::seqno::SeqNo;
 use esker_tree::SequenceNumberCounter;
 
 use crate::background;
@@ -42,13 +37,18 @@ use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::keyspaces::{DEFAULT_KEYSPACE, check_comparator};
 use crate::options::{DatabaseOptions, KeyspaceOptions};
-use crate::signal::Signal;
+use crate::parallel::Team;
+use crate::replay::{Replay, flush_all};
+use crate::signal::{Signal, WORK};
 use crate::state::{KeyspaceState, Registry};
 use crate::trees::Trees;
-use crate::wal::reader::{LogEnd, chain, find_segments, read_log};
-use crate::wal::secure::secure;
+use crate::wal::reader::{LogEnd, find_segments, read_log};
+use crate::wal::secure::Securing;
 use crate::wal::segment::SegmentFolder;
 use crate::wal::writer::LogWriter;
+
+/// The most threads that replay the log: beyond that, memory is what they would wait for.
+const MOST_THREADS: usize = 8;
 
 /// Gives the options of an existing keyspace by its name.
 pub(crate) type Resolver = Arc<dyn Fn(&str) -> KeyspaceOptions + Send + Sync>;
@@ -85,11 +85,12 @@ pub(crate) fn open(
     remove_orphans(fs, &trees, &registry)?;
 
     let found = find_segments(fs, path)?;
-    secure(fs, &found, &chain(&found).0)?;
-    let mut replay = Replay::new(&registry, &catalog, split.write_buffer_bytes as u64);
-    let end = read_log(fs, &found, options.recovery_mode, &mut |path, header, payload| {
-        replay.frame(path, header, payload)
-    })?;
+    let threads = if options.background_threads > 0 { processors().min(MOST_THREADS) } else { 1 };
+    let securing = Securing::begin((threads > 1).then_some(&environs.spawn), fs, &found);
+    let team = Team::new(Arc::clone(&environs.spawn), threads);
+    let mut replay = Replay::new(fs, &found, team, securing, &registry, &catalog, &split);
+    let end = read_log(fs, &found, options.recovery_mode, &mut replay)?;
+    replay.finish()?;
     let next_seqno = end.next_seqno.max(replay.lowest_unused()).max(1);
     let (folder, writer) = start_log(fs, path, &options, &environs.random, &registry, end, next_seqno)?;
     visible.set(next_seqno);
@@ -118,6 +119,7 @@ pub(crate) fn open(
     });
     background::free_log(&core)?;
     core.measure();
+    core.signal().raise(WORK);
     *core.timer.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = background::start(&core)?;
     Ok((core, default))
 }
@@ -227,107 +229,6 @@ fn check_record(path: &Path, record: &KeyspaceRecord) -> Result<()> {
 
 fn is_file(name: &std::ffi::OsStr, kind: FileKind) -> bool {
     FileName::parse_os(name) == Some(FileName::Finished(kind))
-}
-
-/// Step 4: the log's operations into the memtables.
-struct Replay<'a> {
-    keyspaces: BTreeMap<KeyspaceId, Replayed>,
-    catalog: &'a CatalogFile,
-    memory_limit_bytes: u64,
-    unmeasured_bytes: u64,
-}
-
-struct Replayed {
-    keyspace: Arc<KeyspaceState>,
-    floor: SeqNo,
-}
-
-impl<'a> Replay<'a> {
-    fn new(registry: &Registry, catalog: &'a CatalogFile, memory_limit_bytes: u64) -> Self {
-        let keyspaces = registry
-            .all()
-            .into_iter()
-            .map(|keyspace| (keyspace.id, Replayed { floor: keyspace.tree.replay_floor(), keyspace }))
-            .collect();
-        Self { keyspaces, catalog, memory_limit_bytes, unmeasured_bytes: 0 }
-    }
-
-    /// Above every number that a tree has ever recorded.
-    fn lowest_unused(&self) -> SeqNo {
-        let highest = self.keyspaces.values().filter_map(|replayed| {
-            replayed.keyspace.tree.get_highest_seqno().map(|seqno| seqno + 1).max(Some(replayed.floor))
-        });
-        highest.max().unwrap_or(0)
-    }
-
-    fn frame(&mut self, path: &Path, header: &FrameMeta, payload: &[u8]) -> Result<()> {
-        let damaged = |error: DecodeError| Error::corruption(path, error.offset, error.to_string());
-        // Whole or not at all: a batch is verified before any of it is applied.
-        let operations = BatchReader::new(payload, header.count).verify().map_err(damaged)?;
-        for (seqno, operation) in (header.first_seqno..).zip(operations) {
-            let operation = operation.map_err(damaged)?;
-            let Some(kind) = operation.operation.kind() else {
-                return Err(unsupported(path, "range deletes"));
-            };
-            match self.keyspaces.get(&operation.keyspace) {
-                // INV-RECOVER-5
-                Some(replayed) if seqno < replayed.floor => {}
-                Some(Replayed { keyspace, .. }) => {
-                    let bytes = operation.key.len() + operation.value.len();
-                    let room = keyspace.tree.reserve(1, bytes);
-                    let hash = key_hash(operation.key);
-                    room.apply().insert(operation.key, hash, seqno, kind, operation.value);
-                    self.unmeasured_bytes += bytes as u64;
-                }
-                None if operation.keyspace < self.catalog.next_id() => {}
-                None => {
-                    let problem = format!(
-                        "a frame names keyspace {}, which the catalog does not know; the catalog is older than the log",
-                        operation.keyspace
-                    );
-                    return Err(Error::corruption(path, 0, problem));
-                }
-            }
-        }
-        if self.unmeasured_bytes > self.memory_limit_bytes / 32 {
-            self.unmeasured_bytes = 0;
-            self.relieve()?;
-        }
-        Ok(())
-    }
-
-    /// Flushes as it goes if the log holds more than the memtables may.
-    fn relieve(&self) -> Result<()> {
-        loop {
-            let sizes = self.keyspaces.values().map(|replayed| {
-                let memtables = replayed.keyspace.tree.memtable_stats();
-                (memtables.active_bytes + memtables.sealed_bytes, &replayed.keyspace)
-            });
-            let (mut total, mut largest) = (0, None);
-            for (bytes, keyspace) in sizes {
-                total += bytes;
-                if largest.is_none_or(|(most, _)| bytes > most) {
-                    largest = Some((bytes, keyspace));
-                }
-            }
-            let Some((_, keyspace)) = largest.filter(|_| total > self.memory_limit_bytes / 4 * 3) else {
-                return Ok(());
-            };
-            keyspace.tree.rotate_memtable();
-            flush_all(keyspace)?;
-        }
-    }
-}
-
-fn unsupported(path: &Path, what: &str) -> Error {
-    Error::Unsupported { path: path.to_path_buf(), problem: format!("the log holds {what}") }
-}
-
-/// Flushes what is sealed. The log is durable: it was secured before it was read.
-fn flush_all(keyspace: &KeyspaceState) -> Result<()> {
-    let error = |error| keyspace.error(error);
-    while keyspace.tree.flush_oldest(MAX_SEQNO, |_| Ok(())).map_err(error)?.is_some() {}
-    Ok(())
 }
 
 /// Step 5: the next segment, and then what no longer counts.

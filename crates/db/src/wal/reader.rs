@@ -15,9 +15,13 @@
 //!
 //! What damage does is up to the [`RecoveryMode`].
 //!
-//! Memory: a window of 1 MiB, or one frame if that is larger.
+//! **Reading ahead.** Whoever takes the frames may have read some before ([`Frames::ahead`]), on other threads: a stretch
+//! of good frames from the beginning of a segment. The reader takes it as if it had found these frames itself, and goes
+//! on behind it. Every end and every bad frame is found and judged here, in order.
 //!
-//! Not here: what frames hold ([`crate::recover`]); writing ([`crate::wal::writer`]).
+//! Memory: a window of 256 KiB, or one frame if that is larger.
+//!
+//! Not here: what frames hold ([`crate::replay`]); writing ([`crate::wal::writer`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -79,8 +83,16 @@ pub(crate) struct LogEnd {
     pub(crate) damaged: bool,
 }
 
-/// Takes a frame: the segment's path, what the frame says, and its operations.
-pub(crate) type Visit<'a> = dyn FnMut(&Path, &FrameMeta, &[u8]) -> Result<()> + 'a;
+/// Takes the frames of a log.
+pub(crate) trait Frames {
+    /// Takes a stretch of frames from the beginning of a segment at once, if it was read ahead and its operations are
+    /// numbered from `next_seqno` or above. Gives where in the segment it ends, and the number after its last one.
+    /// `rest` are the segments behind this one.
+    fn ahead(&mut self, link: Link, rest: &[Link], next_seqno: SeqNo) -> Result<Option<(u64, SeqNo)>>;
+
+    /// Takes one frame: the segment's path, what the frame says, and its operations.
+    fn frame(&mut self, path: &Path, meta: &FrameMeta, payload: &[u8]) -> Result<()>;
+}
 
 /// Finds the segments in `directory`.
 pub(crate) fn find_segments(fs: &SharedFs, directory: &Path) -> Result<FoundSegments> {
@@ -135,16 +147,16 @@ fn is_oldest(found: &FoundSegments, id: SegmentId) -> bool {
     found.range(..id).all(|(_, segment)| segment.header().is_none())
 }
 
-/// Reads the log and gives each frame to `visit`, in order.
-pub(crate) fn read_log<'a>(
-    fs: &'a SharedFs,
-    found: &'a FoundSegments,
+/// Reads the log and gives each frame to `frames`, in order.
+pub(crate) fn read_log(
+    fs: &SharedFs,
+    found: &FoundSegments,
     mode: RecoveryMode,
-    visit: &'a mut Visit<'a>,
+    frames: &mut dyn Frames,
 ) -> Result<LogEnd> {
     let (links, later) = chain(found);
     check_headers(found, &links, mode)?;
-    let mut reading = Reading { fs, found, mode, visit, later, next_seqno: 0, damaged: false };
+    let mut reading = Reading { fs, found, mode, frames, later, next_seqno: 0, damaged: false };
     let mut kept: Vec<ClosedSegment> = Vec::new();
     let mut position = None;
     for (index, link) in links.iter().enumerate() {
@@ -191,7 +203,7 @@ struct Reading<'a> {
     fs: &'a SharedFs,
     found: &'a FoundSegments,
     mode: RecoveryMode,
-    visit: &'a mut Visit<'a>,
+    frames: &'a mut dyn Frames,
     /// Segments behind a break in the chain.
     later: Vec<SegmentId>,
     next_seqno: SeqNo,
@@ -203,13 +215,17 @@ impl Reading<'_> {
     fn segment(&mut self, segment: &FoundSegment, link: Link, rest: &[Link]) -> Result<(u64, bool)> {
         let Some(log_id) = segment.header().map(|header| header.log) else { return Ok((FRAMES_START, true)) };
         let mut scan = Scan::open(self.fs, &segment.path, log_id, link.end)?;
+        if let Some((end, next_seqno)) = self.frames.ahead(link, rest, self.next_seqno)? {
+            scan.go_to(end);
+            self.next_seqno = next_seqno;
+        }
         loop {
             let at = scan.offset();
             match scan.next()? {
                 Scanned::Frame { meta, payload } if meta.first_seqno >= self.next_seqno => {
                     // A frame without operations only carries a claim.
                     if meta.count > 0 {
-                        (self.visit)(&segment.path, &meta, payload)?;
+                        self.frames.frame(&segment.path, &meta, payload)?;
                     }
                     self.next_seqno = meta.first_seqno.saturating_add(u64::from(meta.count));
                 }

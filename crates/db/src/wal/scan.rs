@@ -18,8 +18,9 @@ use esker_format::log::header::{LOG_HEADER_BYTES, LogHeader, LogKind};
 use crate::error::{Error, Result};
 use crate::wal::segment::FRAMES_START;
 
-/// Bytes read at once; a longer frame gets a window of its own length.
-const WINDOW_BYTES: usize = 1 << 20;
+/// Bytes read at once, so few that they stay in the cache until they are looked at; a longer frame gets a window of its
+/// own length.
+const WINDOW_BYTES: usize = 256 << 10;
 
 /// What stands at the scanner's place.
 #[derive(Debug)]
@@ -184,7 +185,7 @@ impl Scan {
 
     /// Reads a window from here on; it is shorter where the file ends first.
     fn fill(&mut self, len: usize) -> Result<()> {
-        self.window.clear();
+        // Not cleared first: what is not overwritten is cut off.
         self.window.resize(len, 0);
         self.window_offset = self.offset;
         let mut filled = 0;

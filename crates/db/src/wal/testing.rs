@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use esker_env::fs::{Fs, SharedFs};
 use esker_env::random::SeededRandom;
+use esker_format::log::frame::FrameMeta;
 use esker_mem::seqno::SeqNo;
 use esker_testkit::fault_fs::FaultFs;
 
 use crate::error::Result;
 use crate::options::{LogMapping, RecoveryMode};
-use crate::wal::reader::{LogEnd, chain, find_segments, read_log};
+use crate::wal::reader::{Frames, Link, LogEnd, chain, find_segments, read_log};
 use crate::wal::secure::secure;
 use crate::wal::segment::SegmentFolder;
 use crate::wal::writer::LogWriter;
@@ -49,12 +50,23 @@ pub(crate) fn new_disk() -> FaultFs {
 pub(crate) fn read(fs: &FaultFs, mode: RecoveryMode) -> Result<(Vec<Entry>, LogEnd)> {
     let shared: SharedFs = Arc::new(fs.clone());
     let found = find_segments(&shared, &directory())?;
-    let mut entries = Vec::new();
-    let end = read_log(&shared, &found, mode, &mut |_: &Path, header, payload| {
-        entries.push(Entry { seqno: header.first_seqno, payload: payload.to_vec() });
+    let mut collected = Collected(Vec::new());
+    let end = read_log(&shared, &found, mode, &mut collected)?;
+    Ok((collected.0, end))
+}
+
+/// Takes frames one by one.
+struct Collected(Vec<Entry>);
+
+impl Frames for Collected {
+    fn ahead(&mut self, _: Link, _: &[Link], _: SeqNo) -> Result<Option<(u64, SeqNo)>> {
+        Ok(None)
+    }
+
+    fn frame(&mut self, _: &Path, meta: &FrameMeta, payload: &[u8]) -> Result<()> {
+        self.0.push(Entry { seqno: meta.first_seqno, payload: payload.to_vec() });
         Ok(())
-    })?;
-    Ok((entries, end))
+    }
 }
 
 /// Opens the log as a database does: read, start the next segment, remove what no longer counts.

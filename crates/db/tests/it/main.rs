@@ -15,3 +15,4 @@ mod kill;
 mod model;
 mod recovery;
 mod refusals;
+mod replay;

@@ -1,0 +1,199 @@
+//! Reading ahead in one segment: its good frames from the beginning, sorted for each keyspace.
+//!
+//! This is what recovery does on many threads at once, so it decides nothing (INV-RECOVER-9). It stops at the first place that is not
+//! plainly a good frame of known keyspaces with rising numbers, or where its memory is used up, or at an error; all that
+//! is judged by the one reader that then goes on from there, in order ([`crate::wal::reader`]). A segment that turns out
+//! to lie behind the end of the log was read in vain.
+
+use std::sync::Arc;
+
+use esker_env::fs::SharedFs;
+use esker_format::batch::BatchReader;
+use esker_format::ids::KeyspaceId;
+use esker_format::log::frame::FrameMeta;
+use esker_mem::comparator::KeyOrder;
+use esker_mem::seqno::SeqNo;
+use esker_mem::sorted_memtable::{KeyCode, Section};
+
+use crate::wal::reader::{FoundSegment, Link};
+use crate::wal::scan::{Scan, Scanned};
+use crate::wal::segment::FRAMES_START;
+
+/// What an operation takes in memory beside its bytes in the log, at most.
+const OPERATION_BYTES: u64 = 31;
+
+/// Keys of one keyspace to make a code of.
+const SAMPLED_KEYS: usize = 4096;
+/// Frames and bytes looked at in one place for them.
+const SAMPLED_FRAMES: usize = 64;
+const SAMPLED_BYTES: u64 = 128 << 10;
+
+/// A keyspace as far as its operations need it.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) id: KeyspaceId,
+    /// Smaller numbers are in tables already (INV-RECOVER-5).
+    pub(crate) floor: SeqNo,
+    pub(crate) order: KeyOrder,
+    pub(crate) code: Arc<KeyCode>,
+}
+
+/// Where operations go: keyspaces by id, and the first id that was never given out.
+#[derive(Clone)]
+pub(crate) struct Targets {
+    pub(crate) keyspaces: Vec<Target>,
+    pub(crate) next_id: KeyspaceId,
+}
+
+/// Where one operation goes.
+pub(crate) enum Goes {
+    /// To the keyspace with this index.
+    To(usize),
+    /// Nowhere: it is in tables, or its keyspace was dropped.
+    Nowhere,
+    /// The catalog does not know the keyspace.
+    Unknown,
+}
+
+impl Targets {
+    /// Where an operation of `keyspace` with this number goes; `near` is the index of the one before it.
+    #[inline]
+    pub(crate) fn find(&self, keyspace: KeyspaceId, seqno: SeqNo, near: usize) -> Goes {
+        let index = match self.keyspaces.get(near) {
+            Some(target) if target.id == keyspace => Ok(near),
+            _ => self.keyspaces.binary_search_by_key(&keyspace, |target| target.id),
+        };
+        match index {
+            Ok(index) => match self.keyspaces.get(index) {
+                Some(target) if seqno >= target.floor => Goes::To(index),
+                _ => Goes::Nowhere,
+            },
+            Err(_) if keyspace < self.next_id => Goes::Nowhere,
+            Err(_) => Goes::Unknown,
+        }
+    }
+}
+
+/// The good frames at the beginning of a segment.
+pub(crate) struct Ahead {
+    /// The number of the first operation, and the one after the last.
+    pub(crate) first_seqno: SeqNo,
+    pub(crate) next_seqno: SeqNo,
+    /// Where the frames end.
+    pub(crate) end: u64,
+    /// For each keyspace its operations, sorted.
+    pub(crate) sections: Vec<Section>,
+}
+
+impl Ahead {
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.sections.iter().map(|section| section.memory_bytes() as u64).sum()
+    }
+}
+
+/// Reads ahead in `segment`, with `limit_bytes` of memory.
+pub(crate) fn read_ahead(
+    fs: &SharedFs,
+    segment: &FoundSegment,
+    link: Link,
+    targets: &Targets,
+    limit_bytes: u64,
+) -> Option<Ahead> {
+    let header = segment.header()?;
+    let mut scan = Scan::open(fs, &segment.path, header.log, link.end).ok()?;
+    let sections = targets.keyspaces.iter().map(|target| Section::new(Arc::clone(&target.code)));
+    let mut ahead = Ahead { first_seqno: 0, next_seqno: 0, end: FRAMES_START, sections: sections.collect() };
+    let mut used_bytes = 0;
+    let mut is_first = true;
+    while let Ok(Scanned::Frame { meta, payload }) = scan.next() {
+        used_bytes += payload.len() as u64 + u64::from(meta.count) * OPERATION_BYTES;
+        let is_welcome = used_bytes <= limit_bytes && (is_first || meta.first_seqno >= ahead.next_seqno);
+        if !is_welcome || take(targets, &mut ahead.sections, &meta, payload).is_none() {
+            break;
+        }
+        if is_first {
+            ahead.first_seqno = meta.first_seqno;
+            is_first = false;
+        }
+        ahead.next_seqno = meta.first_seqno.saturating_add(u64::from(meta.count));
+        ahead.end = scan.offset();
+    }
+    if is_first {
+        return None;
+    }
+    for (section, target) in ahead.sections.iter_mut().zip(&targets.keyspaces) {
+        section.sort(&target.order);
+    }
+    Some(ahead)
+}
+
+/// Adds the operations of a frame to the sections. None if anything about them is wrong: then some may be added, and
+/// the open will fail at this frame.
+#[inline]
+fn take(targets: &Targets, sections: &mut [Section], meta: &FrameMeta, payload: &[u8]) -> Option<()> {
+    let mut near = 0;
+    for (seqno, operation) in (meta.first_seqno..).zip(BatchReader::new(payload, meta.count)) {
+        let operation = operation.ok()?;
+        let kind = operation.operation.kind()?;
+        match targets.find(operation.keyspace, seqno, near) {
+            Goes::To(index) => {
+                sections.get_mut(index)?.add(operation.key, seqno, kind, operation.value).ok()?;
+                near = index;
+            }
+            Goes::Nowhere => {}
+            Goes::Unknown => return None,
+        }
+    }
+    Some(())
+}
+
+/// Keys that stand here and there in the log, for each keyspace of `targets`.
+pub(crate) fn sample(
+    fs: &SharedFs,
+    segments: &[(FoundSegment, Link)],
+    targets: &Targets,
+) -> Vec<Vec<Vec<u8>>> {
+    let mut keys = vec![Vec::new(); targets.keyspaces.len()];
+    // A few places in each of few segments, one in each of many.
+    let places = (64 / segments.len().max(1)).clamp(1, 8) as u64;
+    for (segment, link) in segments {
+        let known_end = link.end.unwrap_or(segment.len_bytes);
+        for place in 0..places {
+            let offset = FRAMES_START + known_end / places * place / 8 * 8;
+            // What cannot be read now is reported when it is read in earnest.
+            let _ = sample_at(fs, segment, *link, offset, targets, &mut keys);
+        }
+    }
+    keys
+}
+
+fn sample_at(
+    fs: &SharedFs,
+    segment: &FoundSegment,
+    link: Link,
+    offset: u64,
+    targets: &Targets,
+    keys: &mut [Vec<Vec<u8>>],
+) -> Option<()> {
+    let mut scan = Scan::open(fs, &segment.path, segment.header()?.log, link.end).ok()?;
+    scan.go_to(offset);
+    // Where there are zeros, nothing was written yet.
+    if matches!(scan.next().ok()?, Scanned::Bad) && !scan.skip_to_next_frame().ok()? {
+        return None;
+    }
+    for _ in 0..SAMPLED_FRAMES {
+        let Scanned::Frame { meta, payload } = scan.next().ok()? else { return None };
+        for operation in BatchReader::new(payload, meta.count).take(SAMPLED_FRAMES) {
+            let operation = operation.ok()?;
+            if let Goes::To(index) = targets.find(operation.keyspace, SeqNo::MAX, 0)
+                && let Some(keys) = keys.get_mut(index).filter(|keys| keys.len() < SAMPLED_KEYS)
+            {
+                keys.push(operation.key.to_vec());
+            }
+        }
+        if scan.offset() > offset + SAMPLED_BYTES {
+            return Some(());
+        }
+    }
+    Some(())
+}
