@@ -23,18 +23,20 @@ const DONE: &str = "acknowledged";
 /// What the recovering database may use.
 const BUDGET_BYTES: u64 = 4 << 30;
 
-/// The log may hold everything.
-const LOG_BYTES: u64 = 64 << 30;
+/// The log may hold everything: ten million records are 1.6 GiB of it.
+fn log_bytes(keys: u64) -> u64 {
+    keys.saturating_mul(200).max(2 << 30)
+}
 
-/// The child must keep everything in one memtable, or a part would be in tables before the kill. A memtable is given
-/// at most 2/15 of the budget, and a record needs less than 256 bytes in it.
+/// The child must keep everything in one memtable, or a part would be in tables before the kill and not in the log. A
+/// memtable is given at most 2/15 of the budget, and a record needs less than 256 bytes in it.
 fn child_settings(keys: u64) -> Settings {
     let memtable = keys.saturating_mul(256).max(64 << 20);
     Settings {
         maps_log: None,
         budget_bytes: Some(memtable.saturating_mul(8)),
         memtable_bytes: Some(memtable),
-        log_bytes: Some(LOG_BYTES),
+        log_bytes: Some(log_bytes(keys)),
         segment_bytes: None,
     }
 }
@@ -62,13 +64,20 @@ fn prove(keys: u64, folder: &Path) -> Result<(), String> {
     kill_when_loaded(keys, folder)?;
     report::mebibytes("disk after the kill", disk_bytes(folder));
 
-    let settings =
-        Settings { budget_bytes: Some(BUDGET_BYTES), log_bytes: Some(LOG_BYTES), ..Settings::default() };
+    let settings = Settings {
+        budget_bytes: Some(BUDGET_BYTES),
+        log_bytes: Some(log_bytes(keys)),
+        ..Settings::default()
+    };
     let sampler = Sampler::start();
     let started = Instant::now();
     let database = esker::Esker::open(folder, settings)?;
-    report::time("opened", started.elapsed());
-    report::rate("records recovered", keys, started.elapsed());
+    let took = started.elapsed();
+    let at_opening = sampler.stop();
+    report::time("opened", took);
+    report::rate("records recovered", keys, took);
+    report::mebibytes("peak anonymous memory, opening", at_opening.anonymous);
+    let sampler = Sampler::start();
     report::rate("gets, random order", keys, read_all(&database, keys, VALUE_BYTES, 1)?);
     report::rate("entries, scan forward", keys, scan_all(&database, keys, VALUE_BYTES, false)?);
     database.close()?;
