@@ -59,19 +59,20 @@ type Model = Vec<BTreeMap<Vec<u8>, Vec<u8>>>;
 fn write(db: &Database, keyspaces: &[Keyspace], model: &mut Model, random: &mut SeededRandom, count: u64) {
     for i in 0..count {
         let mut batch = db.batch();
-        for _ in 0..if random.next_u64() % 4 == 0 { random.next_u64() % 40 } else { 1 } {
+        for _ in 0..if random.next_u64().is_multiple_of(4) { random.next_u64() % 40 } else { 1 } {
             let at = (random.next_u64() % 3) as usize;
             let number = random.next_u64() % if at == 2 { 5 } else { 3000 };
             let key = match at {
                 0 => format!("tenant/{:02}/object/{:06}", number % 7, number.wrapping_mul(7919) % 1_000_000),
-                _ if number % 2 == 0 => format!("KEY{number}"),
+                _ if number.is_multiple_of(2) => format!("KEY{number}"),
                 _ => format!("key{number}"),
             };
-            if random.next_u64() % 5 == 0 {
+            if random.next_u64().is_multiple_of(5) {
                 batch.delete_in(&keyspaces[at], &key);
                 model[at].remove(key.as_bytes());
             } else {
-                let len = if random.next_u64() % 200 == 0 { 300_000 } else { random.next_u64() % 100 };
+                let len =
+                    if random.next_u64().is_multiple_of(200) { 300_000 } else { random.next_u64() % 100 };
                 let value = vec![i as u8; len as usize];
                 batch.put_in(&keyspaces[at], &key, &value);
                 model[at].insert(key.into_bytes(), value);
@@ -88,7 +89,7 @@ fn assert_holds(keyspaces: &[Keyspace], model: &Model, random: &mut SeededRandom
             .map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())).unwrap())
             .collect();
         assert!(found == *expected, "{name}: {} and {} keys", found.len(), expected.len());
-        for key in expected.keys().filter(|_| random.next_u64() % 4 == 0) {
+        for key in expected.keys().filter(|_| random.next_u64().is_multiple_of(4)) {
             assert_eq!(keyspace.get(key).unwrap().as_deref(), expected.get(key).map(Vec::as_slice));
         }
         assert_eq!(keyspace.get("absent").unwrap(), None);
@@ -135,7 +136,7 @@ fn writers_pay_nothing_for_what_was_recovered() {
     let memtables = &stats.keyspaces[0].memtables;
     assert!(memtables.sorted_bytes > 12 << 20, "all of it: {memtables:?}");
     assert!(
-        memtables.sorted_bytes + (1 << 20) > 32 * 2 / 5 << 20,
+        memtables.sorted_bytes + (1 << 20) > (32 * 2 / 5) << 20,
         "it would fill the share of the memtables"
     );
     assert!(stats.cache.unwrap().resident_bytes >= memtables.sorted_bytes);
@@ -190,8 +191,11 @@ fn a_log_larger_than_the_budget_is_replayed_within_it() {
     assert!(taken < BUDGET as u64 * 5 / 4, "{taken} bytes at the peak");
 }
 
+/// Keys and their values, in order.
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// What opening makes of a disk: everything in it, or why not.
-fn outcome(disk: &FaultFs, threads: usize, budget: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+fn outcome(disk: &FaultFs, threads: usize, budget: usize) -> Result<Rows, String> {
     let disk = disk.crash(CrashPolicy::KeepAll);
     let db = builder(&disk).background_threads(threads).memory_budget(budget).open();
     let db = db.map_err(|error| error.to_string())?;
@@ -203,7 +207,7 @@ fn the_log_ends_where_it_ends_however_many_read_ahead() {
     // INV-RECOVER-9: segments behind a torn tail or behind damage were read ahead, and must not count.
     let (mut refused, mut shortened) = (0, 0);
     for seed in 0..60u64 {
-        let mut random = SeededRandom::new(seed);
+        let random = SeededRandom::new(seed);
         let fs = FaultFs::new();
         let db = builder(&fs).log_segment_bytes(4 << 10).open().unwrap();
         for i in 0..200u64 {

@@ -44,7 +44,7 @@ fn contents(tree: &Tree, bound: SeqNo) -> Vec<(String, String)> {
 #[test]
 fn installed_memtables_are_read_like_any_other() {
     for order in [KeyOrder::Bytes, KeyOrder::new(Arc::new(Reversed))] {
-        let mut random = SeededRandom::new(9);
+        let random = SeededRandom::new(9);
         let fs = Arc::new(MemFs::new());
         let config = match &order {
             KeyOrder::Bytes => config(&fs),
@@ -57,7 +57,7 @@ fn installed_memtables_are_read_like_any_other() {
             let ops: Vec<(String, SeqNo, Kind)> = (0..200)
                 .map(|_| {
                     seqno += 1;
-                    let kind = if random.next_u64() % 5 == 0 { Kind::Delete } else { Kind::Put };
+                    let kind = if random.next_u64().is_multiple_of(5) { Kind::Delete } else { Kind::Put };
                     (format!("key{:03}", random.next_u64() % 300), seqno, kind)
                 })
                 .collect();
