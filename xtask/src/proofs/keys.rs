@@ -3,9 +3,8 @@
 //! Key `i` is `user` and the 20 digits of `i` scrambled one to one, the same as `KeyShape::User` of the test kit but without an allocation: no two numbers share a key, ascending numbers give
 //! keys in random order, and a key gives its number back, so a scan can tell that each entry belongs there. Its value is
 //! incompressible and derived from the number.
-//!
-//! The benchmark takes this file as it stands, so that proofs and figures speak of the same data.
 
+pub(crate) use esker_testkit::workload::choice::shuffled;
 use esker_testkit::workload::keys::scramble;
 
 /// Bytes of a key.
@@ -48,27 +47,6 @@ pub(crate) fn fill_value(i: u64, value: &mut [u8]) {
         chunk.copy_from_slice(&bytes[..chunk.len()]);
         word = word.wrapping_mul(0xD129_0D3B_3B6E_1A25).wrapping_add(0x9E37_79B9_7F4A_7C15).rotate_left(23);
     }
-}
-
-/// The numbers `0..count` in an order that `seed` determines, each once, without keeping them.
-pub(crate) fn shuffled(count: u64, seed: u64) -> impl Iterator<Item = u64> {
-    // A linear congruential walk with full period over the next power of two (Hull and Dobell: an odd step, a factor
-    // that is 1 modulo 4); numbers past the end are skipped. Its low bits are regular, so the state is mixed by an
-    // odd factor and a shift, which stay bijections on that many bits.
-    let size = count.next_power_of_two().max(2);
-    let mask = size - 1;
-    let half = size.trailing_zeros() / 2 + 1;
-    let step = scramble(seed) | 1;
-    let factor = (scramble(seed ^ 1) & !7) | 5;
-    let spread = scramble(seed ^ 3) | 1;
-    let mut at = scramble(seed ^ 2) & mask;
-    (0..size)
-        .map(move |_| {
-            at = at.wrapping_mul(factor).wrapping_add(step) & mask;
-            let spreaded = at.wrapping_mul(spread) & mask;
-            spreaded ^ (spreaded >> half)
-        })
-        .filter(move |i| *i < count)
 }
 
 #[cfg(test)]

@@ -40,6 +40,18 @@ fn zipfian_is_skewed_and_scattered_and_uniform_is_neither() {
 }
 
 #[test]
+fn the_lowest_ranks_are_the_most_frequent() {
+    let mut chooser = Chooser::new(Choice::Zipfian, 10_000, 7);
+    let mut counts = vec![0u32; 10_000];
+    for _ in 0..100_000 {
+        counts[usize::try_from(chooser.next_rank()).unwrap()] += 1;
+    }
+    let most = counts.iter().max().unwrap();
+    assert_eq!(counts.first(), Some(most));
+    assert!(*most > 20 * counts[100].max(1), "rank 0 came {most} times, rank 100 {} times", counts[100]);
+}
+
+#[test]
 fn sequential_goes_round() {
     let mut chooser = Chooser::new(Choice::Sequential, 3, 0);
     let drawn: Vec<u64> = (0..5).map(|_| chooser.next_number()).collect();
