@@ -1,13 +1,23 @@
 //! What the harness asks of an engine: little, so that a new peer is one short file in `engines/`.
 //!
-//! Every engine gets the same [`Settings`] and the durability *os*: the write has been handed to the operating system
-//! before the call returns. An engine that cannot do that must be marked in its name.
+//! Every engine gets the same [`Settings`]. What it cannot do it says in [`Facts`], and the row becomes a dash: nothing is
+//! imitated. Workloads are generic over [`Engine`], so that no dynamic call stands between the clock and an engine.
 
 use std::error::Error;
 use std::path::Path;
+use std::time::Duration;
 
 /// Any engine's error.
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// When a write is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The operating system has it: it survives a killed process.
+    Os,
+    /// The device has it.
+    Sync,
+}
 
 /// What all engines are set to.
 #[derive(Clone, Copy, Debug)]
@@ -20,38 +30,53 @@ pub struct Settings {
     pub bits_per_key: u32,
     /// Background threads.
     pub threads: usize,
+    /// When writes are acknowledged.
+    pub durability: Durability,
+    /// Compress data blocks with lz4 on all levels.
+    pub lz4: bool,
+    /// Keep values out of the tree where the engine can.
+    pub separate_values: bool,
+}
+
+/// What an engine can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// An acknowledged write survives a killed process under [`Durability::Os`]. Others are marked in tables.
+    pub os: bool,
+    /// It has [`Durability::Sync`].
+    pub sync: bool,
+    /// It can compress with lz4.
+    pub lz4: bool,
+    /// The longest value, where that is less than any workload needs.
+    pub max_value_bytes: usize,
+    /// How long each scan of the short ones takes forbids them, or how it differs: printed under the tables.
+    pub note: &'static str,
+}
+
+impl Facts {
+    /// An engine that can do everything.
+    pub const ALL: Facts = Facts { os: true, sync: true, lz4: true, max_value_bytes: usize::MAX, note: "" };
 }
 
 /// An open database of some engine.
-pub trait Engine {
+pub trait Engine: Sized + Send + Sync {
+    /// What it can do.
+    const FACTS: Facts;
+    /// Opens it in `folder`, which is empty or holds what it left there.
+    fn open(folder: &Path, settings: Settings) -> Outcome<Self>;
     /// Writes one pair.
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()>;
+    /// Removes one key.
+    fn delete(&self, key: &[u8]) -> Outcome<()>;
+    /// Writes pairs that become visible together.
+    fn put_all<'a>(&self, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Outcome<()>;
     /// Reads one key and shows its value.
-    fn get(&self, key: &[u8], show: &mut dyn FnMut(Option<&[u8]>)) -> Outcome<()>;
-    /// Shows every pair in ascending order.
-    fn scan(&self, show: &mut dyn FnMut(&[u8], &[u8])) -> Outcome<()>;
-    /// Flushes what is in memory and waits until no background work is left; gives the seconds that the waiting
-    /// itself added to the true time (such as the last quiet interval of a poll).
-    fn settle(&self) -> Outcome<f64>;
-}
-
-/// Opens the engine `name` in `folder`.
-pub fn open(name: &str, folder: &Path, settings: Settings) -> Outcome<Box<dyn Engine>> {
-    match name {
-        #[cfg(feature = "esker")]
-        "esker" => Ok(Box::new(crate::engines::esker::Esker::open(folder, settings)?)),
-        #[cfg(feature = "fjall")]
-        "fjall" => Ok(Box::new(crate::engines::fjall::Fjall::open(folder, settings)?)),
-        _ => Err(format!("no engine {name} in this build; there are {:?}", names()).into()),
-    }
-}
-
-/// The engines of this build, ours first.
-pub fn names() -> Vec<&'static str> {
-    vec![
-        #[cfg(feature = "esker")]
-        "esker",
-        #[cfg(feature = "fjall")]
-        "fjall",
-    ]
+    fn get(&self, key: &[u8], show: impl FnOnce(Option<&[u8]>)) -> Outcome<()>;
+    /// Shows up to `limit` pairs from `from` on, ascending.
+    fn scan(&self, from: &[u8], limit: usize, show: impl FnMut(&[u8], &[u8])) -> Outcome<()>;
+    /// Shows all pairs, descending.
+    fn scan_back(&self, show: impl FnMut(&[u8], &[u8])) -> Outcome<()>;
+    /// Flushes what is in memory and waits until no background work is left; gives the time that the waiting itself added
+    /// to the true one (such as the last quiet interval of a poll).
+    fn settle(&self) -> Outcome<Duration>;
 }

@@ -1,6 +1,56 @@
-//! One adapter per engine.
+//! One adapter per engine, and the list of them.
+//!
+//! An engine is a Cargo feature, a file here, and a line in the list below.
 
-#[cfg(feature = "esker")]
-pub mod esker;
-#[cfg(feature = "fjall")]
-pub mod fjall;
+use crate::child::{Task, run};
+use crate::engine::{Engine as _, Facts, Outcome};
+
+macro_rules! engines {
+    ($($feature:literal $module:ident $type:ident,)*) => {
+        $(#[cfg(feature = $feature)] mod $module;)*
+
+        /// All engines that there are adapters for, ours first.
+        pub const KNOWN: &[&str] = &[$($feature),*];
+
+        /// The engines of this build, ours first.
+        pub fn built() -> Vec<&'static str> {
+            vec![$(#[cfg(feature = $feature)] $feature),*]
+        }
+
+        /// Runs a task with the engine that it names.
+        pub fn run_task(task: &Task) -> Outcome<()> {
+            match task.engine.as_str() {
+                $(#[cfg(feature = $feature)] $feature => run::<$module::$type>(task),)*
+                other => Err(refusal(other).into()),
+            }
+        }
+
+        /// What an engine of this build can do.
+        pub fn facts(engine: &str) -> Option<Facts> {
+            match engine {
+                $(#[cfg(feature = $feature)] $feature => Some($module::$type::FACTS),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+engines! {
+    "esker" esker Esker,
+    "rocksdb" rocksdb RocksDb,
+    "heed" heed Heed,
+    "fjall" fjall Fjall,
+    "redb" redb Redb,
+}
+
+/// Why an engine cannot be run.
+pub fn refusal(engine: &str) -> String {
+    if KNOWN.contains(&engine) {
+        format!(
+            "this build has no {engine}: build with `--features {engine}` (it has {})",
+            built().join(", ")
+        )
+    } else {
+        format!("no engine is called {engine}; there are {}", KNOWN.join(", "))
+    }
+}

@@ -1,82 +1,27 @@
-//! Medians per engine and a markdown table with ratios.
+//! What a result file says: a markdown table of figures, one of ratios with targets, and plots.
+//!
+//! Everything here is drawn from the rows alone, so that `--report` can do it again later.
 
-use std::fmt::Write as _;
+mod plot;
+mod rows;
+mod statistics;
+mod table;
 
-use crate::workload::Figures;
+use std::path::Path;
 
-struct Row {
-    name: &'static str,
-    unit: &'static str,
-    more_is_better: bool,
-    of: fn(&Figures) -> f64,
-}
+use crate::engine::Outcome;
+use crate::row::Row;
 
-const ROWS: [Row; 8] = [
-    Row { name: "random load, until written", unit: "puts/s", more_is_better: true, of: |f| f.load_per_s },
-    Row {
-        name: "random load, until settled",
-        unit: "puts/s",
-        more_is_better: true,
-        of: |f| f.load_settled_per_s,
-    },
-    Row { name: "random reads, in cache", unit: "gets/s", more_is_better: true, of: |f| f.read_per_s },
-    Row { name: "full scan forward", unit: "entries/s", more_is_better: true, of: |f| f.scan_per_s },
-    Row { name: "longest put", unit: "ms", more_is_better: false, of: |f| f.longest_put_ms },
-    Row {
-        name: "bytes written / user bytes",
-        unit: "x",
-        more_is_better: false,
-        of: |f| f.write_amplification,
-    },
-    Row { name: "disk, settled", unit: "MiB", more_is_better: false, of: |f| f.disk_mib },
-    Row { name: "peak anonymous memory", unit: "MiB", more_is_better: false, of: |f| f.peak_anon_mib },
-];
-
-/// The table: one column per engine, then how the first compares with each other one.
-pub fn table(engines: &[&str], figures: &[Figures]) -> String {
-    let mut text = String::from("| |");
-    for engine in engines {
-        let _infallible = write!(text, " {engine} |");
+/// Writes tables and plots beside the result file, and prints the tables.
+pub fn write(results: &Path, rows: &[Row]) -> Outcome<()> {
+    if rows.is_empty() {
+        return Err(format!("{} has no rows", results.display()).into());
     }
-    for peer in engines.iter().skip(1) {
-        let _infallible = write!(text, " {} : {peer} |", engines[0]);
+    let text = table::all(rows);
+    std::fs::write(results.with_extension("md"), &text)?;
+    print!("{text}");
+    for file in plot::all(results, rows)? {
+        eprintln!("drew {}", file.display());
     }
-    let columns = engines.len() * 2 - 1;
-    let _infallible = writeln!(text, "\n|---|{}", "--:|".repeat(columns));
-    for row in &ROWS {
-        let medians: Vec<f64> = engines.iter().map(|engine| median(figures, engine, row.of)).collect();
-        let _infallible = write!(text, "| {}, {} |", row.name, row.unit);
-        for value in &medians {
-            let _infallible = write!(text, " {} |", number(*value));
-        }
-        for peer in medians.iter().skip(1) {
-            let note = if row.more_is_better == (medians[0] >= *peer) { "" } else { " (worse)" };
-            let _infallible = write!(text, " {:.2}×{note} |", medians[0] / peer);
-        }
-        text.push('\n');
-    }
-    text
-}
-
-fn median(figures: &[Figures], engine: &str, of: fn(&Figures) -> f64) -> f64 {
-    let mut values: Vec<f64> = figures.iter().filter(|figure| figure.engine == engine).map(of).collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        length if length % 2 == 0 => f64::midpoint(values[middle - 1], values[middle]),
-        _ => values[middle],
-    }
-}
-
-fn number(value: f64) -> String {
-    if value >= 1e6 {
-        format!("{:.2}M", value / 1e6)
-    } else if value >= 1e4 {
-        format!("{:.0}k", value / 1e3)
-    } else if value >= 100.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.2}")
-    }
+    Ok(())
 }

@@ -1,148 +1,112 @@
-//! What one child process does with one engine: load in random order, settle, read at random, scan. It checks every
-//! value it reads and prints one JSON line.
+//! The workloads: what each child does with its engine, the same for every engine.
 //!
-//! Not here: which engine runs when ([`crate::main`]), medians and tables ([`crate::report`]).
+//! | file | workloads |
+//! |---|---|
+//! | [`load`] | putting keys in, and what that costs |
+//! | [`reads`] | points and scans over settled, warm data |
+//! | [`ycsb`] | the mixes of the Yahoo! Cloud Serving Benchmark |
+//! | [`writes`] | fills, batches, overwrites, deletes, synced puts, latencies of puts |
+//! | [`recovery`] | reopening after a kill |
 
-use std::fs;
-use std::path::Path;
-use std::time::Instant;
+mod load;
+mod reads;
+mod recovery;
+mod writes;
+mod ycsb;
 
-use esker_testkit::process::written_bytes;
-use serde::{Deserialize, Serialize};
-
+use crate::child::{Child, Task};
 use crate::engine::{Engine, Outcome};
-use crate::keys::{KEY_BYTES, fill_value, key, shuffled};
+use crate::keys::Shape;
+use crate::stretch::Form;
 
-/// The figures of one run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Figures {
-    /// Engine.
-    pub engine: String,
-    /// Which repetition, from 0.
-    pub repetition: u32,
-    /// Number of keys.
-    pub keys: u64,
-    /// Bytes of each value.
-    pub value_bytes: usize,
-    /// Puts per second until the last put returned.
-    pub load_per_s: f64,
-    /// Puts per second until no background work was left.
-    pub load_settled_per_s: f64,
-    /// Gets per second, data in cache, every key once in random order, after a first pass of the same kind.
-    pub read_per_s: f64,
-    /// Entries per second of a full forward scan, after a first one.
-    pub scan_per_s: f64,
-    /// The longest single put in milliseconds.
-    pub longest_put_ms: f64,
-    /// Bytes that the process caused to be written to storage, until settled, over user bytes.
-    pub write_amplification: f64,
-    /// Disk size when settled, MiB.
-    pub disk_mib: f64,
-    /// Peak anonymous memory, MiB.
-    pub peak_anon_mib: f64,
+/// A workload, as on the command line.
+pub struct Workload {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
 }
 
-/// Runs the whole set.
-pub fn run(
-    engine: &dyn Engine,
-    name: &str,
-    folder: &Path,
-    keys: u64,
-    value_bytes: usize,
-    repetition: u32,
-) -> Outcome<Figures> {
-    let sampler = crate::memory::Sampler::start();
-    let written_before = written_bytes().unwrap_or(0);
-    let started = Instant::now();
-    let longest_put_ms = load(engine, keys, value_bytes)?;
-    let load_s = started.elapsed().as_secs_f64();
-    let idle_s = engine.settle()?;
-    let settled_s = started.elapsed().as_secs_f64() - idle_s;
-    let user_bytes = (keys as usize * (KEY_BYTES + value_bytes)) as f64;
-    let write_amplification = (written_bytes().unwrap_or(0) - written_before) as f64 / user_bytes;
+/// All workloads in the order that they run.
+pub const ALL: &[Workload] = &[
+    Workload {
+        name: "read",
+        about: "load at random, settle; random, missing, zipfian reads; scans; latencies; disk, memory",
+    },
+    Workload { name: "ycsb", about: "load, settle; YCSB C, E, B, A, F with one and two threads, D with one" },
+    Workload { name: "fill", about: "load in order; load at random with two threads" },
+    Workload { name: "batch", about: "load in batches of 100" },
+    Workload { name: "overwrite", about: "load, settle; overwrite and delete at random" },
+    Workload { name: "sync", about: "synced puts with one and eight threads" },
+    Workload { name: "latency", about: "how long each put of a random load takes" },
+    Workload {
+        name: "recovery",
+        about: "kill a loading process, time the reopening, look for every acknowledged row",
+    },
+    Workload { name: "cache32", about: "random reads with a cache of 32 MiB" },
+    Workload { name: "lz4", about: "load and random reads of values that compress to half, with lz4" },
+    Workload { name: "values1000", about: "values of 1,000 bytes: load, random reads, YCSB A" },
+    Workload {
+        name: "values16k",
+        about: "values of 16 KiB, separated where the engine can: load, random reads, YCSB A",
+    },
+    Workload {
+        name: "group3",
+        about: "keys under long shared prefixes that tie in groups of 3: load, reads, scans",
+    },
+    Workload { name: "group10", about: "the same in groups of 10" },
+    Workload { name: "group40", about: "the same in groups of 40" },
+];
 
-    read_all(engine, keys, value_bytes, 11)?;
-    let read_s = read_all(engine, keys, value_bytes, 12)?;
-    scan_all(engine, keys)?;
-    let scan_s = scan_all(engine, keys)?;
+/// The workload of a scaling run: a load alone.
+pub const SCALING: &str = "scaling";
 
-    Ok(Figures {
-        engine: name.to_owned(),
-        repetition,
-        keys,
-        value_bytes,
-        load_per_s: keys as f64 / load_s,
-        load_settled_per_s: keys as f64 / settled_s.max(load_s),
-        read_per_s: keys as f64 / read_s,
-        scan_per_s: keys as f64 / scan_s,
-        longest_put_ms,
-        write_amplification,
-        disk_mib: folder_bytes(folder)? as f64 / f64::from(1 << 20),
-        peak_anon_mib: sampler.stop().anonymous as f64 / f64::from(1 << 20),
+/// How keys and values of a workload are made, and how many there are.
+pub fn form(task: &Task) -> Outcome<(Form, u64)> {
+    let keys = task.keys.max(1_000);
+    let plain = Form { shape: Shape::User, value_bytes: 100, compressible: false };
+    Ok(match task.workload.as_str() {
+        "fill" => (Form { shape: Shape::Ordered, ..plain }, keys),
+        "recovery" => (plain, keys / 5),
+        "lz4" => (Form { compressible: true, ..plain }, keys),
+        "values1000" => (Form { value_bytes: 1_000, ..plain }, keys / 8),
+        "values16k" => (Form { value_bytes: 16 << 10, ..plain }, keys / 40),
+        "group3" => (Form { shape: Shape::Grouped(3), ..plain }, keys),
+        "group10" => (Form { shape: Shape::Grouped(10), ..plain }, keys),
+        "group40" => (Form { shape: Shape::Grouped(40), ..plain }, keys),
+        SCALING => (plain, keys),
+        name if ALL.iter().any(|workload| workload.name == name) => (plain, keys),
+        name => return Err(format!("no workload is called {name}").into()),
     })
 }
 
-fn load(engine: &dyn Engine, keys: u64, value_bytes: usize) -> Outcome<f64> {
-    let mut value = vec![0; value_bytes];
-    let mut longest = 0.0f64;
-    let mut last = Instant::now();
-    for i in 0..keys {
-        // Keys are a mix of their number, so ascending numbers are a random order.
-        fill_value(i, &mut value);
-        engine.put(&key(i), &value)?;
-        let now = Instant::now();
-        longest = longest.max((now - last).as_secs_f64());
-        last = now;
-    }
-    Ok(longest * 1e3)
-}
-
-fn read_all(engine: &dyn Engine, keys: u64, value_bytes: usize, seed: u64) -> Outcome<f64> {
-    // The first word tells a value apart from any other; comparing no more keeps the harness out of the figure.
-    let word = value_bytes.min(8);
-    let mut expected = vec![0; word];
-    let mut wrong = 0u64;
-    let started = Instant::now();
-    for i in shuffled(keys, seed) {
-        fill_value(i, &mut expected);
-        engine.get(&key(i), &mut |value| {
-            let right = value.is_some_and(|value| value.len() == value_bytes && value[..word] == expected);
-            wrong += u64::from(!right);
-        })?;
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    if wrong > 0 { Err(format!("{wrong} of {keys} reads were wrong").into()) } else { Ok(seconds) }
-}
-
-fn scan_all(engine: &dyn Engine, keys: u64) -> Outcome<f64> {
-    let mut seen = 0u64;
-    let mut disorder = 0u64;
-    let mut last = [0u8; KEY_BYTES];
-    let mut sum = 0u64;
-    let started = Instant::now();
-    engine.scan(&mut |key, value| {
-        seen += 1;
-        disorder += u64::from(key <= last.as_slice());
-        last.copy_from_slice(key);
-        sum = sum.wrapping_add(value.iter().step_by(64).map(|byte| u64::from(*byte)).sum());
-    })?;
-    let seconds = started.elapsed().as_secs_f64();
-    std::hint::black_box(sum);
-    if seen == keys && disorder == 0 {
-        Ok(seconds)
-    } else {
-        Err(format!("a scan gave {seen} of {keys} entries, {disorder} out of order").into())
+/// Runs the workload of a child.
+pub fn run<E: Engine>(child: &Child<'_>) -> Outcome<()> {
+    match child.task.workload.as_str() {
+        "read" => reads::all::<E>(child),
+        "ycsb" => ycsb::all::<E>(child),
+        "fill" => writes::fill::<E>(child),
+        "batch" => writes::batch::<E>(child),
+        "overwrite" => writes::overwrite::<E>(child),
+        "sync" => writes::sync::<E>(child),
+        "latency" => writes::latency::<E>(child),
+        "recovery" => recovery::run::<E>(child),
+        "cache32" => reads::small_cache::<E>(child),
+        "lz4" => reads::compressed::<E>(child),
+        "values1000" => ycsb::long_values::<E>(child, false),
+        "values16k" => ycsb::long_values::<E>(child, true),
+        SCALING => load::rows(child, &child.open::<E>()?, "fillrandom", 1),
+        _ => reads::points_and_scans::<E>(child),
     }
 }
 
-/// Bytes allocated on disk below `folder`.
-fn folder_bytes(folder: &Path) -> Outcome<u64> {
-    use std::os::unix::fs::MetadataExt as _;
-    let mut total = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        total += if metadata.is_dir() { folder_bytes(&entry.path())? } else { metadata.blocks() * 512 };
+/// Whether an engine can do a workload at all; otherwise its rows are dashes.
+pub fn is_possible(workload: &str, facts: crate::engine::Facts) -> bool {
+    match workload {
+        "sync" => facts.sync,
+        "lz4" => facts.lz4,
+        "recovery" => facts.os,
+        "values16k" => facts.max_value_bytes >= 16 << 10,
+        _ => true,
     }
-    Ok(total)
 }

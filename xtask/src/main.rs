@@ -1,6 +1,6 @@
 //! The project's own commands: `cargo xtask <command>`.
 //!
-//! `arch` and `ci` need nothing of the engine, so the `xtask` alias builds without it and starts in a moment. The
+//! `arch`, `ci` and `bench` need nothing of the engine here, so the `xtask` alias builds without it and starts in a moment. The
 //! proofs (`load`, `recover`, `crash`, `kill`) run the engine; built without it, they start themselves again through cargo with
 //! the feature `engine`.
 
@@ -18,6 +18,7 @@ use clap::{Parser, Subcommand};
 use crate::proofs::Proof;
 
 mod arch;
+mod bench;
 mod ci;
 mod proofs;
 
@@ -38,6 +39,13 @@ enum Command {
     },
     /// Everything a change must pass; the same as .ci/run
     Ci,
+    /// Compare with other engines, interleaved; options are those of bench/ (`--quick` needs no C toolchain)
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What bench/ understands: --quick, --keys, --reps, --engines, --workloads, --out, --scaling, --help ...
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Load in random order, settle, read everything back; fails on wrong data or too much memory
     Load(proofs::arguments::Load),
     /// Load in a child process, kill it, and time the recovery from the log
@@ -53,6 +61,7 @@ fn main() -> ExitCode {
         Command::Arch { floors: Some(name) } => arch::print_floors(&root(), &name),
         Command::Arch { floors: None } => arch::run(&root()),
         Command::Ci => ci::run(&root()),
+        Command::Bench { words } => bench::run(&root(), &words),
         Command::Load(arguments) => proofs::run(&Proof::Load(arguments)),
         Command::Recover(arguments) => proofs::run(&Proof::Recover(arguments)),
         Command::Crash(arguments) => proofs::run(&Proof::Crash(arguments)),

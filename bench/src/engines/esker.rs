@@ -1,54 +1,81 @@
 //! esker. Its default durability hands each write to the operating system.
 //!
 //! Its one memory knob is split by itself: 55 % of the budget is the cache, so the budget is chosen to give the cache
-//! that the peers get; a memtable then gets a little less than asked. It is built without its compression feature, as
-//! compression is off for all.
+//! that the peers get; a memtable then gets a little less than asked.
 
 use std::path::Path;
+use std::time::Duration;
 
-use esker::Database;
+use esker::{Codec, Database, KeyspaceOptions, LevelPolicy};
 
-use crate::engine::{Engine, Outcome, Settings};
+use crate::engine::{self, Engine, Facts, Outcome, Settings};
 
 /// An open esker database.
 pub struct Esker {
     database: Database,
 }
 
-impl Esker {
-    /// Opens it in `folder`.
-    pub fn open(folder: &Path, settings: Settings) -> Outcome<Esker> {
+impl Engine for Esker {
+    const FACTS: Facts = Facts::ALL;
+
+    fn open(folder: &Path, settings: Settings) -> Outcome<Esker> {
+        let codec = if settings.lz4 { Codec::Lz4 } else { Codec::None };
+        let options = KeyspaceOptions::default()
+            .filter_bits_per_key(u8::try_from(settings.bits_per_key)?)
+            .compression(LevelPolicy::all(codec));
         let database = Database::builder(folder)
             .memory_budget(usize::try_from(settings.cache_bytes / 11 * 20)?)
             .memtable_bytes(usize::try_from(settings.write_buffer_bytes)?)
             .background_threads(settings.threads)
+            .default_durability(match settings.durability {
+                engine::Durability::Os => esker::Durability::Os,
+                engine::Durability::Sync => esker::Durability::Sync,
+            })
+            .keyspace("default", options)
             .open()?;
         Ok(Esker { database })
     }
-}
 
-impl Engine for Esker {
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
         Ok(self.database.put(key, value)?)
     }
 
-    fn get(&self, key: &[u8], show: &mut dyn FnMut(Option<&[u8]>)) -> Outcome<()> {
-        let value = self.database.get(key)?;
-        show(value.as_deref());
+    fn delete(&self, key: &[u8]) -> Outcome<()> {
+        Ok(self.database.delete(key)?)
+    }
+
+    fn put_all<'a>(&self, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Outcome<()> {
+        let mut batch = self.database.batch();
+        for (key, value) in pairs {
+            batch.put(key, value);
+        }
+        Ok(self.database.write(batch)?)
+    }
+
+    fn get(&self, key: &[u8], show: impl FnOnce(Option<&[u8]>)) -> Outcome<()> {
+        show(self.database.get(key)?.as_deref());
         Ok(())
     }
 
-    fn scan(&self, show: &mut dyn FnMut(&[u8], &[u8])) -> Outcome<()> {
-        for entry in self.database.iter() {
+    fn scan(&self, from: &[u8], limit: usize, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
+        for entry in self.database.scan(from..).take(limit) {
             let (key, value) = entry?;
             show(&key, &value);
         }
         Ok(())
     }
 
-    fn settle(&self) -> Outcome<f64> {
+    fn scan_back(&self, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
+        for entry in self.database.iter().rev() {
+            let (key, value) = entry?;
+            show(&key, &value);
+        }
+        Ok(())
+    }
+
+    fn settle(&self) -> Outcome<Duration> {
         self.database.flush()?;
         self.database.wait_until_idle()?;
-        Ok(0.0)
+        Ok(Duration::ZERO)
     }
 }

@@ -1,14 +1,16 @@
-//! fjall 3: an LSM-tree in Rust. Its default journal mode hands each write to the operating system, which is the
-//! durability *os*.
+//! fjall. By default it hands each write to the operating system, as the row *os* asks; a sync is its documented
+//! `persist`. Separated values are its own option.
 
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fjall::config::{BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry};
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
+};
 
-use crate::engine::{Engine, Outcome, Settings};
+use crate::engine::{Durability, Engine, Facts, Outcome, Settings};
 
 /// Quiet for this long means settled: its queue of messages cannot be asked.
 const QUIET: Duration = Duration::from_millis(300);
@@ -17,54 +19,85 @@ const QUIET: Duration = Duration::from_millis(300);
 pub struct Fjall {
     database: Database,
     keyspace: Keyspace,
+    sync: bool,
 }
 
 impl Fjall {
-    /// Opens it in `folder`.
-    pub fn open(folder: &Path, settings: Settings) -> Outcome<Fjall> {
+    fn is_busy(&self) -> bool {
+        self.keyspace.sealed_memtable_count() > 0
+            || self.database.outstanding_flushes() > 0
+            || self.database.active_compactions() > 0
+    }
+
+    fn acknowledge(&self) -> Outcome<()> {
+        if self.sync { Ok(self.database.persist(PersistMode::SyncData)?) } else { Ok(()) }
+    }
+}
+
+impl Engine for Fjall {
+    const FACTS: Facts = Facts::ALL;
+
+    fn open(folder: &Path, settings: Settings) -> Outcome<Fjall> {
+        let codec = if settings.lz4 { CompressionType::Lz4 } else { CompressionType::None };
         let database = Database::builder(folder)
             .cache_size(settings.cache_bytes)
             .worker_threads(settings.threads)
             .journal_compression(CompressionType::None)
             .open()?;
         let bits = BloomConstructionPolicy::BitsPerKey(settings.bits_per_key as f32);
+        let separation = KvSeparationOptions::default().compression(codec);
         let keyspace = database.keyspace("bench", || {
             KeyspaceCreateOptions::default()
                 .max_memtable_size(settings.write_buffer_bytes)
                 .filter_policy(FilterPolicy::all(FilterPolicyEntry::Bloom(bits)))
-                .data_block_compression_policy(CompressionPolicy::disabled())
+                .data_block_compression_policy(CompressionPolicy::all(codec))
                 .index_block_compression_policy(CompressionPolicy::disabled())
+                .with_kv_separation(settings.separate_values.then_some(separation))
         })?;
-        Ok(Fjall { database, keyspace })
+        Ok(Fjall { database, keyspace, sync: settings.durability == Durability::Sync })
     }
 
-    fn is_busy(&self) -> bool {
-        self.keyspace.sealed_memtable_count() > 0
-            || self.database.outstanding_flushes() > 0
-            || self.database.active_compactions() > 0
-    }
-}
-
-impl Engine for Fjall {
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        Ok(self.keyspace.insert(key, value)?)
+        self.keyspace.insert(key, value)?;
+        self.acknowledge()
     }
 
-    fn get(&self, key: &[u8], show: &mut dyn FnMut(Option<&[u8]>)) -> Outcome<()> {
-        let value = self.keyspace.get(key)?;
-        show(value.as_deref());
+    fn delete(&self, key: &[u8]) -> Outcome<()> {
+        self.keyspace.remove(key)?;
+        self.acknowledge()
+    }
+
+    fn put_all<'a>(&self, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Outcome<()> {
+        let mut batch = self.database.batch();
+        for (key, value) in pairs {
+            batch.insert(&self.keyspace, key, value);
+        }
+        batch.commit()?;
+        self.acknowledge()
+    }
+
+    fn get(&self, key: &[u8], show: impl FnOnce(Option<&[u8]>)) -> Outcome<()> {
+        show(self.keyspace.get(key)?.as_deref());
         Ok(())
     }
 
-    fn scan(&self, show: &mut dyn FnMut(&[u8], &[u8])) -> Outcome<()> {
-        for guard in self.keyspace.iter() {
+    fn scan(&self, from: &[u8], limit: usize, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
+        for guard in self.keyspace.range(from..).take(limit) {
             let (key, value) = guard.into_inner()?;
             show(&key, &value);
         }
         Ok(())
     }
 
-    fn settle(&self) -> Outcome<f64> {
+    fn scan_back(&self, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
+        for guard in self.keyspace.iter().rev() {
+            let (key, value) = guard.into_inner()?;
+            show(&key, &value);
+        }
+        Ok(())
+    }
+
+    fn settle(&self) -> Outcome<Duration> {
         self.keyspace.rotate_memtable_and_wait()?;
         let mut quiet_since = Instant::now();
         let mut done = self.database.compactions_completed();
@@ -76,6 +109,6 @@ impl Engine for Fjall {
                 quiet_since = Instant::now();
             }
         }
-        Ok(quiet_since.elapsed().as_secs_f64())
+        Ok(quiet_since.elapsed())
     }
 }

@@ -1,0 +1,128 @@
+//! The markdown tables: figures with an engine a column, then our ratio to each peer, beside what is to be reached.
+
+use std::fmt::Write as _;
+
+use crate::engines;
+use crate::report::rows::{self, Against, Spec, Target, Unit};
+use crate::report::statistics::Medians;
+use crate::row::Row;
+
+/// The engine that is compared with the others.
+const OURS: &str = "esker";
+
+/// Both tables and the notes.
+pub fn all(rows: &[Row]) -> String {
+    let medians = Medians::new(rows);
+    let mut text = format!("Medians of {}; per second unless a unit is given.\n\n", medians.repetitions());
+    text += &figures(&medians);
+    if medians.engines().len() > 1 && medians.engines().contains(&OURS) {
+        text += "\nRatios of esker to each peer; **bold** where a target is missed.\n\n";
+        text += &ratios(&medians);
+    }
+    for engine in medians.engines() {
+        if let Some(facts) = engines::facts(engine).filter(|facts| !facts.note.is_empty()) {
+            let mark = if facts.os { "" } else { " †" };
+            let _infallible = write!(text, "\n{engine}{mark}: {}.\n", facts.note);
+        }
+    }
+    text
+}
+
+/// The rows that some engine has a figure in.
+fn present<'a>(medians: &'a Medians<'_>) -> impl Iterator<Item = &'static Spec> + 'a {
+    rows::ALL.iter().filter(|spec| {
+        medians.engines().iter().any(|engine| medians.of(engine, spec.workload, spec.row).is_some())
+    })
+}
+
+fn figures(medians: &Medians<'_>) -> String {
+    let mut text = String::from("| |");
+    for engine in medians.engines() {
+        let mark = if is_marked(engine) { " †" } else { "" };
+        let _infallible = write!(text, " {engine}{mark} |");
+    }
+    let _infallible = writeln!(text, "\n|---|{}", "--:|".repeat(medians.engines().len()));
+    for spec in present(medians) {
+        let _infallible = write!(text, "| {} |", spec.title);
+        for engine in medians.engines() {
+            let value = medians.of(engine, spec.workload, spec.row);
+            let _infallible =
+                write!(text, " {} |", value.map_or("–".to_owned(), |value| figure(value, spec.unit)));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Whether an engine's *os* rows promise less than they should.
+fn is_marked(engine: &str) -> bool {
+    engines::facts(engine).is_some_and(|facts| !facts.os)
+}
+
+fn ratios(medians: &Medians<'_>) -> String {
+    let peers: Vec<&str> = medians.engines().iter().copied().filter(|engine| *engine != OURS).collect();
+    let mut text = String::from("| |");
+    for peer in &peers {
+        let _infallible = write!(text, " ÷ {peer} |");
+    }
+    let _infallible = writeln!(text, " target |\n|---|{}---|", "--:|".repeat(peers.len()));
+    for spec in present(medians) {
+        let Some(ours) = medians.of(OURS, spec.workload, spec.row) else { continue };
+        let _infallible = write!(text, "| {} |", spec.title);
+        for peer in &peers {
+            let theirs = medians.of(peer, spec.workload, spec.row);
+            let _infallible =
+                write!(text, " {} |", theirs.map_or("–".to_owned(), |theirs| times(ours / theirs)));
+        }
+        let targets: Vec<String> =
+            spec.targets.iter().filter_map(|target| judge(medians, spec, *target, ours, &peers)).collect();
+        let _infallible = writeln!(text, " {} |", targets.join(", "));
+    }
+    text
+}
+
+/// What a target asks, what there is, and whether that is enough; `None` without the peer.
+fn judge(medians: &Medians<'_>, spec: &Spec, target: Target, ours: f64, peers: &[&str]) -> Option<String> {
+    let more = spec.unit == Unit::PerSecond;
+    let of = |engine: &str| medians.of(engine, spec.workload, spec.row);
+    let best_of = |peers: &mut dyn Iterator<Item = &&str>| {
+        peers.filter_map(|peer| of(peer)).reduce(if more { f64::max } else { f64::min })
+    };
+    let Target(against, factor) = target;
+    let (name, theirs) = match against {
+        Against::RocksDb => ("RocksDB", of("rocksdb")?),
+        Against::Lmdb => ("LMDB", of("heed")?),
+        Against::Best => ("best", best_of(&mut peers.iter())?),
+        Against::BestWithLog => ("best durable", best_of(&mut peers.iter().filter(|peer| !is_marked(peer)))?),
+        Against::PlainKeys => ("own plain keys", medians.of(OURS, "read", spec.row)?),
+    };
+    let ratio = ours / theirs;
+    let reached = if more { ratio >= factor } else { ratio <= factor };
+    let sign = if more { '≥' } else { '≤' };
+    Some(if reached {
+        format!("{sign} {factor} × {name}: {}", times(ratio))
+    } else {
+        format!("**{sign} {factor} × {name}: {}**", times(ratio))
+    })
+}
+
+fn times(ratio: f64) -> String {
+    if ratio >= 20.0 { format!("{ratio:.0}") } else { format!("{ratio:.2}") }
+}
+
+/// A figure as a person reads it.
+pub fn figure(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Times => format!("{value:.2}"),
+        Unit::Mib | Unit::Millis if value >= 10.0 => format!("{value:.0}"),
+        Unit::PerSecond if value >= 1e6 => format!("{:.2}M", value / 1e6),
+        Unit::PerSecond if value >= 1e4 => format!("{:.0}k", value / 1e3),
+        Unit::PerSecond if value >= 1e3 => format!("{:.1}k", value / 1e3),
+        Unit::PerSecond => format!("{value:.0}"),
+        _ if value >= 100.0 => format!("{value:.0}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! The tables say what the rows say, and a missed target is seen.
+
+use crate::report::rows::{ALL, Unit};
+use crate::report::table::{all, figure};
+use crate::row::Row;
+
+fn row(engine: &str, workload: &str, row: &str, value: f64) -> Row {
+    Row {
+        engine: engine.into(),
+        workload: workload.into(),
+        row: row.into(),
+        repetition: 0,
+        keys: 1_000,
+        value,
+    }
+}
+
+#[test]
+fn figures_are_short() {
+    assert_eq!(figure(2_345_678.0, Unit::PerSecond), "2.35M");
+    assert_eq!(figure(234_567.0, Unit::PerSecond), "235k");
+    assert_eq!(figure(2_345.0, Unit::PerSecond), "2.3k");
+    assert_eq!(figure(12.345, Unit::Micros), "12.35");
+    assert_eq!(figure(1_234.5, Unit::Micros), "1234");
+    assert_eq!(figure(425.3, Unit::Mib), "425");
+}
+
+#[test]
+fn a_missing_figure_is_a_dash_and_a_missed_target_is_bold() {
+    let rows = [
+        row("esker", "read", "readrandom", 900.0),
+        row("rocksdb", "read", "readrandom", 100.0),
+        row("heed", "read", "readrandom", 800.0),
+        row("esker", "read", "fillrandom", 500.0),
+        row("heed", "read", "fillrandom", 100.0),
+        row("esker", "latency", "put p99.9", 10.0),
+        row("rocksdb", "latency", "put p99.9", 20.0),
+    ];
+    let text = all(&rows);
+    assert!(text.contains("| readrandom | 900 | 100 | 800 |"), "{text}");
+    assert!(text.contains("| fillrandom | 500 | – | 100 |"), "{text}");
+    assert!(text.contains("≥ 5 × RocksDB: 9.00, **≥ 1.3 × LMDB: 1.12**"), "{text}");
+    assert!(text.contains("**≤ 0.25 × RocksDB: 0.50**"), "less is better in latencies: {text}");
+    assert!(!text.contains("scan"), "rows without figures are left out: {text}");
+}
+
+#[test]
+fn tied_keys_are_compared_with_our_own_plain_ones() {
+    let rows = [
+        row("esker", "read", "readrandom", 1_000.0),
+        row("esker", "group40", "readrandom", 500.0),
+        row("fjall", "group40", "readrandom", 100.0),
+    ];
+    assert!(all(&rows).contains("**≥ 0.6 × own plain keys: 0.50**"));
+}
+
+#[test]
+fn every_row_belongs_to_a_workload_and_stands_once() {
+    for (at, spec) in ALL.iter().enumerate() {
+        let known = crate::workload::ALL.iter().any(|workload| workload.name == spec.workload);
+        assert!(known || spec.workload == crate::workload::SCALING, "{}", spec.workload);
+        assert!(
+            !ALL[..at].iter().any(|other| (other.workload, other.row) == (spec.workload, spec.row)),
+            "{}",
+            spec.title
+        );
+    }
+}
