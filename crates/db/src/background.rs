@@ -102,6 +102,7 @@ fn run_timer(core: &Arc<Core>) {
             flush_log(core, Durability::Os);
         }
         if signal.lower(WORK) != 0 {
+            upkeep::touch_memory(core);
             give_out(core);
         }
     }

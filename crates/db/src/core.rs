@@ -129,6 +129,8 @@ pub(crate) struct Jobs {
     pub(crate) is_syncing: bool,
     /// Pages or a segment of the log are being prepared.
     pub(crate) is_preparing: bool,
+    /// Memory of memtables is being touched ahead of the writers.
+    pub(crate) is_touching: bool,
     /// Set when a look found nothing to start while nothing ran.
     pub(crate) is_idle: bool,
     /// Nobody has written for a while, or someone waits for the trees to settle.
@@ -145,7 +147,7 @@ impl Jobs {
 
     /// Whether nothing runs, the upkeep of the log included.
     pub(crate) fn is_still(&self) -> bool {
-        self.running() == 0 && !self.is_syncing && !self.is_preparing
+        self.running() == 0 && !self.is_syncing && !self.is_preparing && !self.is_touching
     }
 }
 

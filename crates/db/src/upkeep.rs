@@ -1,8 +1,11 @@
-//! Upkeep of the log: what waits for the device, each on a task of its own.
+//! Upkeep of the log and of the memtables' memory: what waits for the device or the system, each on a task of its own.
 //!
 //! The background sync and the preparation of pages and segments may take as long as the device likes. The timer that
 //! starts them has `Buffered` frames to drain every millisecond, so it must not wait for either, and neither for the
 //! other: a segment that is prepared late is made by a writer, in the middle of a put. At most one of each runs.
+//!
+//! Whoever touches fresh memory first waits for the system, on a virtual machine for milliseconds. So a memtable's next
+//! megabytes are touched here and, once it is half full, the next memtable's; later on all of it is recycled.
 //!
 //! Not here: when they are due ([`crate::background`]); what they do ([`crate::commit`], [`crate::wal::segment`]).
 
@@ -20,7 +23,12 @@ pub(crate) enum Chore {
     Sync,
     /// Making ready what the writer of the log asked for.
     Prepare,
+    /// Touching memory that memtables will need.
+    Touch,
 }
+
+/// How much memory is made ready beyond what a memtable has taken.
+const MEMORY_AHEAD_BYTES: usize = 16 << 20;
 
 /// Starts a chore; false if it is running already, or the database closes.
 pub(crate) fn start(core: &Arc<Core>, chore: Chore) -> bool {
@@ -34,6 +42,7 @@ pub(crate) fn start(core: &Arc<Core>, chore: Chore) -> bool {
     let name = match chore {
         Chore::Sync => "esker-sync",
         Chore::Prepare => "esker-prepare",
+        Chore::Touch => "esker-memory",
     };
     let slot = Slot { core: Arc::clone(core), chore };
     let task = Box::new(move || run(&slot));
@@ -63,6 +72,18 @@ fn run(slot: &Slot) {
                 let _ = core.folder.keep_up();
             }
         }
+        Chore::Touch => {
+            for keyspace in core.registry.all() {
+                keyspace.tree.prepare_memory(MEMORY_AHEAD_BYTES);
+            }
+        }
+    }
+}
+
+/// Starts touching memory if a memtable wants some.
+pub(crate) fn touch_memory(core: &Arc<Core>) {
+    if core.registry.all().iter().any(|keyspace| keyspace.tree.wants_memory(MEMORY_AHEAD_BYTES)) {
+        start(core, Chore::Touch);
     }
 }
 
@@ -70,6 +91,7 @@ fn running(jobs: &mut Jobs, chore: Chore) -> &mut bool {
     match chore {
         Chore::Sync => &mut jobs.is_syncing,
         Chore::Prepare => &mut jobs.is_preparing,
+        Chore::Touch => &mut jobs.is_touching,
     }
 }
 

@@ -4,8 +4,11 @@
 //! "none". Allocation is from both ends: records from the bottom, whole cache lines (for nodes) from the top; the
 //! arena is full when the two would meet. Nothing is freed before all of it is (INV-MEM-2).
 //!
-//! [`ArenaPool`] keeps the regions of dropped arenas. The first touch of a fresh page costs about as much as several
-//! inserts, so a recycled region is handed on as it is, without clearing it.
+//! [`ArenaPool`] keeps the regions of dropped arenas, and of the hash indexes beside them. The first touch of fresh memory
+//! costs a page fault, which for a huge page is up to milliseconds on a machine whose own memory is virtual. So a
+//! recycled region is handed on as it is, without clearing it; a hash index's is cleared by whoever drops the memtable;
+//! and fresh memory is faulted in by a background thread ahead of the writer ([`Arena::populate`],
+//! [`ArenaPool::prepare`]).
 //!
 //! Not here: what lies in the arena ([`crate::memtable`]), and the unsafe accesses (`region.rs`).
 
@@ -24,6 +27,9 @@ pub(crate) const RESERVED: usize = LINE;
 
 /// Bytes of records from which on an arena is no longer one of many that hold next to nothing, so that huge pages pay.
 const IN_USE: usize = 1 << 20;
+
+/// Smaller regions fault in by themselves in no time.
+const WORTH_PREPARING: usize = 4 << 20;
 
 /// The largest capacity whose offsets fit 32 bits.
 const MAX_CAPACITY: usize = (u32::MAX as usize) * GRANULE / LINE * LINE;
@@ -44,13 +50,20 @@ pub struct ArenaPool {
     region_bytes: usize,
     keep: usize,
     idle: Mutex<Vec<Region>>,
+    /// Zeroed regions of hash indexes, the most recent one last.
+    tables: Mutex<Vec<Region>>,
 }
 
 impl ArenaPool {
     /// A pool that keeps at most `keep` idle regions of `region_bytes` each. It starts empty.
     #[must_use]
     pub fn new(region_bytes: usize, keep: usize) -> Self {
-        Self { region_bytes: region_size(region_bytes), keep, idle: Mutex::default() }
+        Self {
+            region_bytes: region_size(region_bytes),
+            keep,
+            idle: Mutex::default(),
+            tables: Mutex::default(),
+        }
     }
 
     /// The size of the regions that the pool keeps. Arenas of any other size are freed and not kept.
@@ -59,10 +72,47 @@ impl ArenaPool {
         self.region_bytes
     }
 
-    /// The memory in regions that nobody uses at the moment.
+    /// The memory in arena regions that nobody uses at the moment.
     #[must_use]
     pub fn idle_bytes(&self) -> usize {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).len() * self.region_bytes
+    }
+
+    /// Whether [`prepare`](Self::prepare) has something to do: none is idle, and they are large enough to be worth it.
+    #[must_use]
+    pub fn wants_spare(&self) -> bool {
+        self.keep > 0 && self.region_bytes >= WORTH_PREPARING && self.idle_bytes() == 0
+    }
+
+    /// Makes a region ahead of need, with its memory faulted in, if none is idle. For a background thread.
+    pub fn prepare(&self) {
+        if !self.wants_spare() {
+            return;
+        }
+        let region = Region::new(self.region_bytes);
+        region.ask_for_huge_pages();
+        region.populate(0, self.region_bytes);
+        self.put(region);
+    }
+
+    /// A zeroed region of a hash index, if one of that size is idle.
+    pub(crate) fn take_table(&self, len: usize) -> Option<Region> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = tables.iter().position(|table| table.len() == len)?;
+        Some(tables.swap_remove(at))
+    }
+
+    /// Keeps the region of a hash index, zeroed, in place of the oldest one.
+    pub(crate) fn put_table(&self, mut region: Region) {
+        if self.keep == 0 || region.len() > self.region_bytes {
+            return;
+        }
+        region.clear();
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = (tables.len() >= self.keep).then(|| tables.remove(0));
+        tables.push(region);
+        drop(tables);
+        drop(oldest);
     }
 
     fn take(&self, len: usize) -> Option<Region> {
@@ -106,14 +156,18 @@ pub(crate) struct Arena {
     bottom: AtomicUsize,
     /// Everything from here on is taken by nodes.
     top: AtomicUsize,
+    /// What lies below was faulted in. Only for whoever does that.
+    populated: AtomicUsize,
 }
 
 impl Arena {
     /// An empty arena of about `capacity_bytes`, recycled from the pool where it has a region of that size.
     pub(crate) fn new(capacity_bytes: usize, pool: Option<Arc<ArenaPool>>) -> Self {
         let len = region_size(capacity_bytes.max(RESERVED));
-        let region = pool.as_ref().and_then(|pool| pool.take(len)).unwrap_or_else(|| Region::new(len));
-        Self { region, pool, bottom: AtomicUsize::new(RESERVED), top: AtomicUsize::new(len) }
+        let recycled = pool.as_ref().and_then(|pool| pool.take(len));
+        let populated = AtomicUsize::new(if recycled.is_some() { len } else { 0 });
+        let region = recycled.unwrap_or_else(|| Region::new(len));
+        Self { region, pool, bottom: AtomicUsize::new(RESERVED), top: AtomicUsize::new(len), populated }
     }
 
     /// The memory itself.
@@ -145,6 +199,28 @@ impl Arena {
         for line in 0..=len.min(4 * LINE) / LINE {
             self.region.prefetch(at + line * LINE);
         }
+    }
+
+    /// Whether less than half of `ahead` bytes beyond what is taken was faulted in, and the arena is in use.
+    pub(crate) fn wants_memory(&self, ahead: usize) -> bool {
+        let bottom = self.bottom.load(Ordering::Relaxed);
+        let wanted = (bottom + ahead / 2).min(self.region.len());
+        self.region.is_large() && bottom >= IN_USE && self.populated.load(Ordering::Relaxed) < wanted
+    }
+
+    /// Has fresh memory faulted in up to `ahead` bytes beyond what is taken. For a background thread, one at a time.
+    pub(crate) fn populate(&self, ahead: usize) {
+        if !self.wants_memory(ahead) {
+            return;
+        }
+        let bottom = self.bottom.load(Ordering::Relaxed);
+        let to = (bottom + ahead).min(self.region.len());
+        let from = self.populated.load(Ordering::Relaxed).max(bottom);
+        self.region.populate(from, to);
+        // Nodes take about an eighth of what records do.
+        let top = self.top.load(Ordering::Relaxed);
+        self.region.populate(top.saturating_sub(ahead / 8).max(to), top);
+        self.populated.store(to, Ordering::Relaxed);
     }
 
     /// Takes `len` bytes (whole granules) from the bottom and returns their offset in granules. Only the one thread

@@ -113,6 +113,15 @@ impl EitherMemtable {
         }
     }
 
+    /// The memtable, if it is one that can grow.
+    #[inline]
+    pub(crate) const fn growing(&self) -> Option<&Arc<Memtable>> {
+        match self {
+            Self::Growing(memtable) => Some(memtable),
+            Self::Sorted { .. } => None,
+        }
+    }
+
     /// Whether a batch fits beside what is reserved; a sorted memtable has room for nothing.
     #[inline]
     fn has_room(&self, entries: usize, key_value_bytes: usize) -> bool {

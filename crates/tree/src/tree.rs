@@ -318,6 +318,18 @@ impl Tree {
         write::rotate(&self.0)
     }
 
+    /// Whether [`Self::prepare_memory`] has something to do.
+    #[must_use]
+    pub fn wants_memory(&self, ahead_bytes: usize) -> bool {
+        write::wants_memory(&self.0, ahead_bytes)
+    }
+
+    /// Has the system provide memory for what is written next, so that writers do not wait for it: `ahead_bytes` of the
+    /// active memtable, and a whole one in the arena pool when the active one is half full. For a background thread.
+    pub fn prepare_memory(&self, ahead_bytes: usize) {
+        write::prepare_memory(&self.0, ahead_bytes);
+    }
+
     /// Seals the active memtable and flushes all sealed ones. `watermark` advises below which sequence number
     /// shadowed versions may be dropped: it is capped by what is visible and by live snapshots.
     ///

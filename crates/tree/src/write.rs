@@ -125,6 +125,38 @@ pub(crate) fn install_sealed(core: &Core, memtable: SortedMemtable) -> Result<()
     Ok(())
 }
 
+/// Whether [`prepare_memory`] has something to do.
+pub(crate) fn wants_memory(core: &Core, ahead_bytes: usize) -> bool {
+    let view = core.state.view();
+    let wants_more = |memtable: &Arc<Memtable>| memtable.wants_memory(ahead_bytes);
+    view.active.memtable.growing().is_some_and(wants_more) || wants_spare(core, &view)
+}
+
+/// Provides memory ahead of the writers.
+pub(crate) fn prepare_memory(core: &Core, ahead_bytes: usize) {
+    let view = core.state.view_owned();
+    if let Some(memtable) = view.active.memtable.growing() {
+        memtable.populate(ahead_bytes);
+    }
+    if wants_spare(core, &view)
+        && let Some(arenas) = &core.config.arenas
+    {
+        arenas.prepare();
+    }
+}
+
+/// Whether the next memtable should find an arena ready. Not while one is sealed: the spare would come on top of memtables
+/// whose memory is about to come back.
+fn wants_spare(core: &Core, view: &View) -> bool {
+    let Some(memtable) = view.active.memtable.growing() else { return false };
+    core.config.arenas.as_ref().is_some_and(|arenas| {
+        view.sealed.is_empty()
+            && memtable.capacity_bytes() == arenas.region_bytes()
+            && memtable.allocated_bytes() > memtable.capacity_bytes() / 2
+            && arenas.wants_spare()
+    })
+}
+
 /// Seals `old` if it is still the active memtable, and puts one of at least `needed` bytes in its place.
 fn replace_active(core: &Core, old: &Arc<Generation>, needed: usize) -> bool {
     let change = core.state.change();

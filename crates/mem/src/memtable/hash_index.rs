@@ -10,10 +10,11 @@
 //! everything was moved (INV-MEM-8). Tables live until the memtable is dropped: all former ones together are smaller
 //! than the current one.
 
+use crate::arena::ArenaPool;
 use crate::arena::region::Region;
 use crate::memtable::entry::AnchorAt;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// More doublings than memory allows.
 const GENERATIONS: usize = 34;
@@ -30,6 +31,8 @@ pub(super) struct HashIndex {
     /// Twice the current generation, plus one while draining the previous one.
     state: AtomicU32,
     tables: [OnceLock<Table>; GENERATIONS],
+    /// Where the tables' memory comes from and returns to.
+    pool: Option<Arc<ArenaPool>>,
 }
 
 /// What the writer knows beyond what is in the index.
@@ -53,7 +56,10 @@ const fn tag(hash: u64) -> u64 {
 }
 
 impl Table {
-    fn new(slots: usize) -> Self {
+    fn new(slots: usize, pool: Option<&ArenaPool>) -> Self {
+        if let Some(region) = pool.and_then(|pool| pool.take_table(slots * SLOT_BYTES)) {
+            return Self { region, slots };
+        }
         let region = Region::new(slots * SLOT_BYTES);
         // Whoever expects so many keys touches every page soon, in no order.
         region.ask_for_huge_pages();
@@ -111,14 +117,18 @@ impl Table {
 
 impl HashIndex {
     /// An empty index with room for `expected` keys before it grows.
-    pub(super) fn new(expected: usize) -> Self {
-        let index = Self { state: AtomicU32::new(0), tables: [const { OnceLock::new() }; GENERATIONS] };
-        index.make(0, expected.saturating_mul(2).clamp(LEAST_SLOTS, MOST_SLOTS));
+    pub(super) fn new(expected: usize, pool: Option<Arc<ArenaPool>>) -> Self {
+        let index = Self { state: AtomicU32::new(0), tables: [const { OnceLock::new() }; GENERATIONS], pool };
+        let slots = expected.saturating_mul(2).clamp(LEAST_SLOTS, MOST_SLOTS);
+        // Few sizes, so that the next memtable's table is as large as the last one's and takes its memory.
+        let step = (slots.next_power_of_two() / 4).max(LEAST_SLOTS);
+        index.make(0, slots.next_multiple_of(step));
         index
     }
 
     fn make(&self, generation: usize, slots: usize) -> Option<&Table> {
-        self.tables.get(generation).map(|place| place.get_or_init(|| Table::new(slots)))
+        let table = || Table::new(slots, self.pool.as_deref());
+        self.tables.get(generation).map(|place| place.get_or_init(table))
     }
 
     /// The current table and, while it is being drained, the previous one.
@@ -207,5 +217,15 @@ impl HashIndex {
     /// The memory of all tables.
     pub(super) fn memory_bytes(&self) -> usize {
         self.tables.iter().filter_map(OnceLock::get).map(|table| table.region.len()).sum()
+    }
+}
+
+impl Drop for HashIndex {
+    /// The current table's memory goes to the next memtable.
+    fn drop(&mut self) {
+        let last = self.tables.iter_mut().rev().find_map(OnceLock::take);
+        if let (Some(pool), Some(table)) = (&self.pool, last) {
+            pool.put_table(table.region);
+        }
     }
 }

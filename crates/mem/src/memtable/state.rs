@@ -119,11 +119,11 @@ impl Memtable {
     #[must_use]
     pub fn new(options: MemtableOptions) -> Self {
         let MemtableOptions { order, capacity_bytes, expected_entries, pool } = options;
-        let arena = Arena::new(capacity_bytes.max(Self::bytes_needed(0, 0)), pool);
+        let arena = Arena::new(capacity_bytes.max(Self::bytes_needed(0, 0)), pool.clone());
         let Some((tree, growth)) = Tree::new(Keys { arena: &arena, order: &order }) else {
             unreachable!("the arena is larger than an empty tree");
         };
-        let hash_index = order.identity().then(|| HashIndex::new(expected_entries));
+        let hash_index = order.identity().then(|| HashIndex::new(expected_entries, pool));
         let state = WriterState { filling: Filling::default(), appending_to: NodeAt::NONE };
         Self {
             arena,
@@ -206,6 +206,18 @@ impl Memtable {
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
         self.arena.allocated_bytes()
+    }
+
+    /// Whether [`populate`](Self::populate) has something to do.
+    #[must_use]
+    pub fn wants_memory(&self, ahead_bytes: usize) -> bool {
+        self.arena.wants_memory(ahead_bytes)
+    }
+
+    /// Has the system provide memory for the next `ahead_bytes` of inserts, so that the writer does not wait for it. For a
+    /// background thread; does nothing while the memtable holds next to nothing, or where its memory is recycled.
+    pub fn populate(&self, ahead_bytes: usize) {
+        self.arena.populate(ahead_bytes);
     }
 
     /// The size of the arena.

@@ -89,6 +89,55 @@ fn memory_is_counted_to_the_byte() {
     }
     assert_eq!(table.allocated_bytes(), empty + grown);
     assert_eq!(table.capacity_bytes(), 1 << 20);
-    // 2,000 slots of eight bytes, doubled when 1,250 were in use.
-    assert_eq!(table.memory_bytes(), (1 << 20) + 2_000 * 8 + 4_000 * 8);
+    // 2,000 slots of eight bytes, rounded up to a quarter of 2,048, doubled when 1,280 were in use.
+    assert_eq!(table.memory_bytes(), (1 << 20) + 2_048 * 8 + 4_096 * 8);
+}
+
+#[test]
+fn memory_prepared_ahead_is_one_region_and_is_used() {
+    let pool = Arc::new(ArenaPool::new(8 << 20, 2));
+    assert!(pool.wants_spare());
+    pool.prepare();
+    assert!(!pool.wants_spare());
+    pool.prepare();
+    assert_eq!(pool.idle_bytes(), 8 << 20, "one is enough");
+    let recycled = pooled(&pool, 8 << 20);
+    assert_eq!(pool.idle_bytes(), 0);
+    let fresh = pooled(&pool, 8 << 20);
+    for table in [&recycled, &fresh] {
+        assert!(!table.wants_memory(1 << 20), "it holds next to nothing");
+    }
+    let fill = |table: &Memtable| {
+        for i in 0..20_000u64 {
+            table.write().insert(&i.to_be_bytes(), hash(&i.to_be_bytes()), i, Kind::Put, &[1; 50]).unwrap();
+        }
+    };
+    fill(&recycled);
+    fill(&fresh);
+    assert!(!recycled.wants_memory(1 << 20), "its memory is there");
+    assert!(fresh.wants_memory(1 << 20));
+    fresh.populate(1 << 20);
+    assert!(!fresh.wants_memory(1 << 20));
+    // What was there, still is.
+    let key = 77u64.to_be_bytes();
+    assert_eq!(fresh.get(&key, hash(&key), SeqNo::MAX).unwrap().value, [1; 50]);
+    let none = ArenaPool::new(8 << 20, 0);
+    none.prepare();
+    assert_eq!(none.idle_bytes(), 0);
+}
+
+/// A hash index of recycled memory: what the former one held must not show.
+#[test]
+fn a_recycled_hash_index_is_empty() {
+    let pool = Arc::new(ArenaPool::new(1 << 20, 2));
+    for salt in 0..4u64 {
+        let table = pooled(&pool, 1 << 20);
+        for other in 0..4u64 {
+            let key = (7919 + (other << 40)).to_be_bytes();
+            assert!(table.get(&key, hash(&key), SeqNo::MAX).is_none(), "round {salt}");
+        }
+        fill(&table, salt << 40);
+        let key = (7919 + (salt << 40)).to_be_bytes();
+        assert!(table.get(&key, hash(&key), SeqNo::MAX).is_some());
+    }
 }
