@@ -188,7 +188,8 @@ impl Generation {
     /// Seals it, and says whether nobody has ever written to it or is about to.
     pub(crate) fn seal_unused(&self) -> bool {
         self.seal();
-        self.memtable.is_empty() && self.reservations.load(Ordering::SeqCst) == 0
+        // In this order: whoever had a place in it has applied by the time that it is asked for entries.
+        self.reservations.load(Ordering::SeqCst) == 0 && self.memtable.is_empty()
     }
 
     /// Registers a writer that will come back with its entries, and checks for room: for them, and for what was reserved
