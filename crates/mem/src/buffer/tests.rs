@@ -1,5 +1,5 @@
-//! A buffer holds what was written into it for as long as anybody holds a part of it, and is freed then: leaks and
-//! uses after freeing are for Miri and valgrind to see, which run these tests too.
+//! A buffer holds what was written into it for as long as anybody holds a part of it, and is freed then. These tests see
+//! what is read; leaks and uses after freeing need Miri or valgrind, which nothing runs by itself.
 
 use std::sync::Arc;
 use std::thread;
