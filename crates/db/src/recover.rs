@@ -4,7 +4,7 @@
 //! 2. **Catalog.** It names the keyspaces; without one, and without a log, the database is made (INV-RECOVER-6).
 //! 3. **Trees.** Each keyspace's tree is opened, with the comparator that the caller names for it. Folders that no
 //!    keyspace owns are removed.
-//! 4. **Log.** What an earlier process may not have synced is made durable, while frames are replayed into sorted
+//! 4. **Log.** What an earlier process may not have synced is made durable. Then frames are replayed into sorted
 //!    memtables ([`crate::replay`]). An operation below its keyspace's replay floor is in tables already and skipped
 //!    (INV-RECOVER-5), so is one of a dropped keyspace; an unknown keyspace is corruption. What outgrows its share of
 //!    memory is flushed on the way.
@@ -42,8 +42,8 @@ use crate::replay::{Replay, flush_all};
 use crate::signal::{Signal, WORK};
 use crate::state::{KeyspaceState, Registry};
 use crate::trees::Trees;
-use crate::wal::reader::{LogEnd, find_segments, read_log};
-use crate::wal::secure::Securing;
+use crate::wal::reader::{LogEnd, chain, find_segments, read_log};
+use crate::wal::secure::secure;
 use crate::wal::segment::SegmentFolder;
 use crate::wal::writer::LogWriter;
 
@@ -85,10 +85,10 @@ pub(crate) fn open(
     remove_orphans(fs, &trees, &registry)?;
 
     let found = find_segments(fs, path)?;
+    secure(fs, &found, &chain(&found).0)?;
     let threads = if options.background_threads > 0 { processors().min(MOST_THREADS) } else { 1 };
-    let securing = Securing::begin((threads > 1).then_some(&environs.spawn), fs, &found);
     let team = Team::new(Arc::clone(&environs.spawn), threads);
-    let mut replay = Replay::new(fs, &found, team, securing, &registry, &catalog, &split);
+    let mut replay = Replay::new(fs, &found, team, &registry, &catalog, &split);
     let end = read_log(fs, &found, options.recovery_mode, &mut replay)?;
     replay.finish()?;
     let next_seqno = end.next_seqno.max(replay.lowest_unused()).max(1);

@@ -35,7 +35,6 @@ use crate::parallel::Team;
 use crate::replay::ahead::{Ahead, Goes, Target, Targets, read_ahead, sample};
 use crate::state::{KeyspaceState, Registry};
 use crate::wal::reader::{FoundSegment, FoundSegments, Frames, Link};
-use crate::wal::secure::Securing;
 
 mod ahead;
 
@@ -49,7 +48,6 @@ pub(crate) struct Replay<'a> {
     fs: &'a SharedFs,
     found: &'a FoundSegments,
     team: Team,
-    securing: Securing,
     keyspaces: Vec<Replayed>,
     targets: Arc<Targets>,
     /// Whether the codes of the targets were made for this log.
@@ -74,7 +72,6 @@ impl<'a> Replay<'a> {
         fs: &'a SharedFs,
         found: &'a FoundSegments,
         team: Team,
-        securing: Securing,
         registry: &Registry,
         catalog: &CatalogFile,
         split: &MemorySplit,
@@ -98,7 +95,6 @@ impl<'a> Replay<'a> {
             fs,
             found,
             team,
-            securing,
             keyspaces,
             targets: Arc::new(targets),
             has_codes: false,
@@ -117,11 +113,9 @@ impl<'a> Replay<'a> {
         highest.max().unwrap_or(0)
     }
 
-    /// The log has been read, and is durable when this returns: what was kept becomes readable.
+    /// The log has been read: what was kept becomes readable.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        let memtables = self.build();
-        self.securing.wait()?;
-        for (index, memtable) in memtables {
+        for (index, memtable) in self.build() {
             let Some(Replayed { keyspace, .. }) = self.keyspaces.get(index) else { continue };
             if memtable.memory_bytes() as u64 <= self.small_bytes {
                 insert_all(keyspace, memtable);
@@ -132,9 +126,8 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Makes room: what was kept goes to tables, once the log is durable (INV-RECOVER-4).
+    /// Makes room: what was kept goes to tables. The log is durable (INV-RECOVER-4).
     fn flush(&mut self) -> Result<()> {
-        self.securing.wait()?;
         for (index, memtable) in self.build() {
             let Some(Replayed { keyspace, .. }) = self.keyspaces.get(index) else { continue };
             install(keyspace, memtable)?;

@@ -6,65 +6,17 @@
 //! synced is written again, byte for byte, and then synced (INV-RECOVER-3). That is what was appended in the last
 //! moments before the crash, not the whole log.
 //!
-//! This waits for the device for most of its time, so it runs beside the reading ([`Securing`]): the bytes that it writes
-//! are the ones that stand there, so a reader sees the same before, during and after. Whoever relies on the log being
-//! durable waits for it: a flush, and the opening itself.
-//!
 //! Not here: reading ([`crate::wal::reader`]).
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use esker_env::fs::{OpenOptions, SharedFs};
-use esker_env::spawn::{JoinHandle, Spawn};
 use esker_format::log::frame::LogPosition;
 
 use crate::error::{Error, Result};
-use crate::wal::reader::{FoundSegment, FoundSegments, Link, chain};
+use crate::wal::reader::{FoundSegment, FoundSegments, Link};
 use crate::wal::scan::{Scan, Scanned};
 
 /// Bytes copied at once.
 const CHUNK_BYTES: u64 = 1 << 20;
-
-/// The log being made durable. Ended before it is dropped, so that nothing is written after an open that failed.
-pub(crate) struct Securing {
-    running: Option<Box<dyn JoinHandle>>,
-    outcome: Arc<Mutex<Result<()>>>,
-}
-
-impl Securing {
-    /// Begins: on a thread of `spawn` if it has one, or else all of it now.
-    pub(crate) fn begin(spawn: Option<&Arc<dyn Spawn>>, fs: &SharedFs, found: &FoundSegments) -> Self {
-        let outcome = Arc::new(Mutex::new(Ok(())));
-        let running = spawn.and_then(|spawn| {
-            let (fs, found, outcome) = (Arc::clone(fs), found.clone(), Arc::clone(&outcome));
-            let task = move || {
-                let secured = secure(&fs, &found, &chain(&found).0);
-                *outcome.lock().unwrap_or_else(PoisonError::into_inner) = secured;
-            };
-            spawn.spawn("esker-secure", Box::new(task)).ok()
-        });
-        if running.is_none() {
-            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = secure(fs, found, &chain(found).0);
-        }
-        Self { running, outcome }
-    }
-
-    /// Waits until it is durable. Says once what went wrong.
-    pub(crate) fn wait(&mut self) -> Result<()> {
-        if let Some(running) = self.running.take() {
-            running.join();
-        }
-        std::mem::replace(&mut *self.outcome.lock().unwrap_or_else(PoisonError::into_inner), Ok(()))
-    }
-}
-
-impl Drop for Securing {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.join();
-        }
-    }
-}
 
 /// Makes the frames of a chain durable.
 pub(crate) fn secure(fs: &SharedFs, found: &FoundSegments, links: &[Link]) -> Result<()> {

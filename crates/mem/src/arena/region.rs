@@ -10,7 +10,6 @@
 
 use crate::sync::AtomicU64;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// The alignment of a region: a cache line.
@@ -193,25 +192,6 @@ impl Region {
         #[cfg(not(target_arch = "x86_64"))]
         let _ = at;
     }
-}
-
-/// Asks for huge pages for the memory of a large vector that is about to be filled, as for a region in use.
-#[cold]
-pub(crate) fn ask_for_huge_pages<T>(spare: &mut [MaybeUninit<T>]) {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::mm::{Advice, madvise};
-        let bytes = size_of_val(spare);
-        let start: *mut u8 = spare.as_mut_ptr().cast();
-        let before = start.align_offset(HUGE_PAGE);
-        let whole = bytes.saturating_sub(before) & !(HUGE_PAGE - 1);
-        if whole > 0 {
-            // SAFETY: the range is within `spare`, and this advice changes neither contents nor validity.
-            let _ = unsafe { madvise(start.wrapping_add(before).cast(), whole, Advice::LinuxHugepage) };
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = spare;
 }
 
 impl Drop for Region {

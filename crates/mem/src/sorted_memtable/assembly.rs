@@ -1,7 +1,7 @@
 //! From sorted sections to a sorted memtable, in portions that any number of threads can work on.
 //!
 //! The cuts are chosen from a sample of the sections' codes, so that portions are about equally large; entries with the
-//! same code are never cut apart (INV-MEM-14). A portion is the concatenation of a stretch of each section, each sorted
+//! same code are never cut apart (INV-MEM-13). A portion is the concatenation of a stretch of each section, each sorted
 //! already, and a merge sort finds and merges those. What is left are *ties*, neighbours with equal codes:
 //!
 //! - a few are sorted by key;
@@ -13,7 +13,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::arena::region::ask_for_huge_pages;
 use crate::comparator::KeyOrder;
 use crate::sorted_memtable::key_code::KeyCode;
 use crate::sorted_memtable::section::{
@@ -25,7 +24,7 @@ use crate::sorted_memtable::table::{Contents, Portion, SortedMemtable};
 pub const MAX_SECTIONS: usize = 1 << (64 - PLACE_BITS);
 
 /// Entries of a portion, on average: few enough to be sorted within the cache.
-const PORTION_ENTRIES: usize = 1 << 18;
+const PORTION_ENTRIES: usize = 1 << 17;
 /// Codes looked at for each portion when the cuts are chosen.
 const SAMPLES: usize = 64;
 /// Ties up to this many are sorted by key.
@@ -82,7 +81,6 @@ impl Assembly {
         });
         let stretches: Vec<&[Entry]> = stretches.collect();
         let mut sorted = Vec::with_capacity(stretches.iter().map(|stretch| stretch.len()).sum());
-        ask_for_huge_pages(sorted.spare_capacity_mut());
         for (section, stretch) in stretches.iter().enumerate() {
             sorted.extend(stretch.iter().map(|&entry| in_section(entry, section)));
         }
@@ -155,7 +153,7 @@ impl fmt::Debug for Assembly {
     }
 }
 
-/// The codes at which portions begin (INV-MEM-14): distinct, ascending.
+/// The codes at which portions begin (INV-MEM-13): distinct, ascending.
 fn choose_cuts(sections: &[Vec<Entry>], entries: usize) -> Vec<u64> {
     let portions = entries / PORTION_ENTRIES;
     if portions < 2 {

@@ -2,8 +2,7 @@
 //!
 //! A record is `seqno u64 | value length u32 | key length u16 | kind u8 | key | value`, all in one *chunk*. Chunks are
 //! plain vectors of up to 32 MiB, or of one record that is larger. The first one grows by doubling up to 1 MiB, and each
-//! further one is as large as all before it, so that a section with few records is small. Large ones ask for huge pages:
-//! recovery touches all of its memory for the first time, and that is what it spends most of its time on otherwise.
+//! further one is as large as all before it, so that a section with few records is small.
 //!
 //! Not here: the order of keys, other than for sorting a finished section ([`Section::sort`]).
 
@@ -11,7 +10,6 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::arena::region::ask_for_huge_pages;
 use crate::comparator::KeyOrder;
 use crate::kind::Kind;
 use crate::seqno::SeqNo;
@@ -144,10 +142,6 @@ impl Section {
         chunk.extend_from_slice(key);
         chunk.extend_from_slice(value);
         let place = (self.chunks.len() as u64 - 1) << POSITION_BITS | position;
-        if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve(self.entries.len().max(16));
-            ask_for_huge_pages(self.entries.spare_capacity_mut());
-        }
         self.entries.push(entry(self.code.code(key), !place));
         self.summary.add(seqno, kind, key.len() + value.len());
         Ok(())
@@ -165,9 +159,7 @@ impl Section {
         }
         self.full_bytes += filled;
         let wanted = if self.chunks.is_empty() { record_bytes } else { self.full_bytes.min(CHUNK_BYTES) };
-        let mut chunk: Vec<u8> = Vec::with_capacity(wanted.max(record_bytes));
-        ask_for_huge_pages(chunk.spare_capacity_mut());
-        self.chunks.push(chunk);
+        self.chunks.push(Vec::with_capacity(wanted.max(record_bytes)));
     }
 
     /// Bytes of memory in use. Sorting and assembling take up to 24 bytes for each entry beside them for a while.
