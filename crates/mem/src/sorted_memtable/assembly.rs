@@ -1,7 +1,7 @@
 //! From sorted sections to a sorted memtable, in portions that any number of threads can work on.
 //!
 //! The cuts are chosen from a sample of the sections' codes, so that portions are about equally large; entries with the
-//! same code are never cut apart (INV-MEM-13). A portion is the concatenation of a stretch of each section, each sorted
+//! same code are never cut apart (INV-MEM-14). A portion is the concatenation of a stretch of each section, each sorted
 //! already, and a merge sort finds and merges those. What is left are *ties*, neighbours with equal codes:
 //!
 //! - a few are sorted by key;
@@ -153,7 +153,7 @@ impl fmt::Debug for Assembly {
     }
 }
 
-/// The codes at which portions begin (INV-MEM-13): distinct, ascending.
+/// The codes at which portions begin (INV-MEM-14): distinct, ascending.
 fn choose_cuts(sections: &[Vec<Entry>], entries: usize) -> Vec<u64> {
     let portions = entries / PORTION_ENTRIES;
     if portions < 2 {
