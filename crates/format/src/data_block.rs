@@ -16,7 +16,7 @@
 //! | 16 | 8 | seqno base | the lowest seqno |
 //! | 24 | 8·count | heads | little-endian numbers; only with flag 1 |
 //! | | 2·count or 4·count | offsets | of entries, from the first entry on; 4 bytes each with flag 2 |
-//! | | count | fingerprints | only with flag 8 ([`fingerprints`]) |
+//! | | count | fingerprints | only with flag 8 |
 //! | | width·count | seqnos | seqno − base ([`crate::column`]) |
 //! | | count | kinds | only with flag 4 |
 //! | | lcp | prefix | |

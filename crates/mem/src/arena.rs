@@ -7,7 +7,7 @@
 //! [`ArenaPool`] keeps the regions of dropped arenas, and of the hash indexes beside them. The first touch of fresh memory
 //! costs a page fault, which for a huge page is up to milliseconds on a machine whose own memory is virtual. So a
 //! recycled region is handed on as it is, without clearing it; a hash index's is cleared by whoever drops the memtable;
-//! and fresh memory is faulted in by a background thread ahead of the writer ([`Arena::populate`],
+//! and fresh memory is faulted in by a background thread ahead of the writer (`Arena::populate`,
 //! [`ArenaPool::prepare`]).
 //!
 //! Not here: what lies in the arena ([`crate::memtable`]), and the unsafe accesses (`region.rs`).

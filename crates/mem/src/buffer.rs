@@ -16,7 +16,7 @@
 //! A buffer is filled through a [`BufferMut`], which nobody else knows of, and never changed once it is
 //! [frozen](BufferMut::freeze). A buffer is one pointer, so it can stand in an [`arc_swap::ArcSwapAny`].
 //!
-//! INV-MEM-12: `header` points to an allocation that begins with an initialised [`Header`] followed by at least `len`
+//! INV-MEM-12: `header` points to an allocation that begins with an initialised `Header` followed by at least `len`
 //! initialised bytes; the bytes are written only through a [`BufferMut`], which holds the only reference; and the
 //! allocation is freed by whoever takes the count to zero.
 //!

@@ -1,7 +1,7 @@
 //! Where the parts of a data block's payload are: parsing, which checks everything once (INV-FMT-3), and access by index.
 //!
 //! Everything but the payload's header follows from the header, so that a payload that was checked once needs no more than
-//! [`Layout::of_checked`] to be read again.
+//! `Layout::of_checked` to be read again.
 //!
 //! `Layout::parse` admits only payloads in which every later access lies inside; the accessors therefore have no errors, and
 //! their fallbacks (empty bytes, the column's base) are never taken. The payload itself stays with the caller.

@@ -141,7 +141,7 @@ impl Memtable {
     /// Whether `entries` inserts with `key_value_bytes` of keys and values in total cannot fail, if nobody else inserts
     /// meanwhile, or they include what others are about to. Conservative: a no does not mean that they would.
     ///
-    /// Takes no lock. What is being inserted at this moment may count twice, never not at all (see [`Growth`]).
+    /// Takes no lock. What is being inserted at this moment may count twice, never not at all (see `Growth`).
     #[must_use]
     pub fn has_room(&self, entries: usize, key_value_bytes: usize) -> bool {
         let records = entries.saturating_mul(ENTRY_OVERHEAD).saturating_add(key_value_bytes);
