@@ -12,7 +12,6 @@
 use std::sync::Arc;
 
 use crate::core::{Core, Jobs};
-use crate::error::Error;
 use crate::options::Durability;
 use crate::signal::SEGMENT;
 
@@ -44,11 +43,11 @@ pub(crate) fn start(core: &Arc<Core>, chore: Chore) -> bool {
         Chore::Prepare => "esker-prepare",
         Chore::Touch => "esker-memory",
     };
-    let slot = Slot { core: Arc::clone(core), chore };
-    let task = Box::new(move || run(&slot));
-    if let Err(error) = core.spawn.spawn(name, task) {
-        // The task was dropped unrun, and its slot with it.
-        core.fail(Error::io("start a thread for", &core.path, error));
+    let slot = Arc::new(Slot { core: Arc::clone(core), chore });
+    let of_task = Arc::clone(&slot);
+    if core.spawn.spawn(name, Box::new(move || run(&of_task))).is_err() {
+        // Without a thread for it the timer does it, and waits.
+        run(&slot);
     }
     true
 }

@@ -87,14 +87,18 @@ impl LogSync {
         }
     }
 
-    /// Frames now go to `file`; the one before ends at what is written.
-    pub(crate) fn started_segment(&self, file: Arc<LogFile>) {
+    /// Frames now go to `file`, from `start` on; the one before ends at what is written.
+    ///
+    /// In one step: a sync that saw the new segment beside a written end in the old one would take that end for the new
+    /// one's, and pass over what is written there later.
+    pub(crate) fn started_segment(&self, file: Arc<LogFile>, start: LogPoint) {
         let mut state = self.state();
         let end = state.written.position.offset;
         if let Some(complete) = state.unsynced.back_mut() {
             complete.end = Some(end);
         }
         state.unsynced.push_back(Unsynced { file, from: 0, end: None });
+        state.written = start;
     }
 
     /// The operating system has everything before `point`.

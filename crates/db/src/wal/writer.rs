@@ -88,7 +88,7 @@ impl LogWriter {
         })?;
         let point = LogPoint { lsn: 0, position: start, next_seqno };
         let sync = Arc::new(LogSync::new(point));
-        sync.started_segment(Arc::clone(&segment.file));
+        sync.started_segment(Arc::clone(&segment.file), point);
         folder.set_current(Arc::clone(&segment.file));
         Ok(Self {
             folder,
@@ -300,9 +300,8 @@ impl LogWriter {
         }
         self.drained.position = start;
         self.drained.next_seqno = self.drained.next_seqno.max(next_seqno);
-        self.sync.started_segment(Arc::clone(&segment.file));
+        self.sync.started_segment(Arc::clone(&segment.file), self.drained);
         self.folder.set_current(Arc::clone(&segment.file));
-        self.sync.wrote(self.drained);
         self.active = Some(Active::new(segment));
     }
 

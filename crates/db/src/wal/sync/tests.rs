@@ -67,7 +67,7 @@ fn one_sync_is_in_flight_and_shared() {
     // INV-WAL-3
     let file = Arc::new(CountingFile::default());
     let sync = LogSync::new(point(0));
-    sync.started_segment(log_file(Arc::clone(&file) as Arc<dyn FsFile>));
+    sync.started_segment(log_file(Arc::clone(&file) as Arc<dyn FsFile>), point(0));
     let written = Mutex::new(0);
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -96,7 +96,7 @@ fn a_sync_covers_earlier_segments() {
     let files: Vec<_> = (0..3).map(|_| Arc::new(CountingFile::default())).collect();
     let sync = LogSync::new(point(0));
     for (file, lsn) in files.iter().zip([3, 6, 10]) {
-        sync.started_segment(log_file(Arc::clone(file) as Arc<dyn FsFile>));
+        sync.started_segment(log_file(Arc::clone(file) as Arc<dyn FsFile>), sync.written());
         sync.wrote(point(lsn));
     }
     assert!(sync.sync_to(10).is_ok());
@@ -109,11 +109,34 @@ fn a_sync_covers_earlier_segments() {
     assert_eq!(sync.syncs(), 2, "what is synced needs no sync");
 }
 
+/// A sync between the start of a segment and its first frame took the old segment's end for the new one's: nothing that
+/// was written below it in the new segment was synced any more.
+#[test]
+fn a_sync_right_after_a_rotation_leaves_nothing_out() {
+    // INV-WAL-8
+    let (old, new) = (Arc::new(CountingFile::default()), Arc::new(CountingFile::default()));
+    let sync = LogSync::new(point(0));
+    sync.started_segment(log_file(Arc::clone(&old) as Arc<dyn FsFile>), point(0));
+    sync.wrote(point(3000));
+    let in_new = |lsn: u64, offset| LogPoint {
+        lsn,
+        position: LogPosition { segment: SegmentId(2), offset },
+        next_seqno: lsn,
+    };
+    sync.started_segment(log_file(Arc::clone(&new) as Arc<dyn FsFile>), in_new(3000, 40));
+    assert!(sync.sync_to(3000).is_ok());
+    let before = new.syncs.load(Ordering::SeqCst);
+    sync.wrote(in_new(3100, 140));
+    assert!(sync.sync_to(3100).is_ok());
+    assert_eq!(new.syncs.load(Ordering::SeqCst), before + 1, "what lies below the old end is synced too");
+}
+
 #[test]
 fn a_failed_sync_is_told_to_everyone_for_ever() {
     // INV-LIFE-2
     let sync = LogSync::new(point(0));
-    sync.started_segment(log_file(Arc::new(CountingFile { fails: true, ..CountingFile::default() })));
+    let broken = CountingFile { fails: true, ..CountingFile::default() };
+    sync.started_segment(log_file(Arc::new(broken)), point(0));
     sync.wrote(point(10));
     assert!(matches!(sync.sync_to(10), Err(Error::Indeterminate { .. })));
     assert!(matches!(sync.sync_to(5), Err(Error::Indeterminate { .. })));
