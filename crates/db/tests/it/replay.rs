@@ -1,6 +1,7 @@
 //! What opening makes of a log: the same contents, whatever is in it, however it is cut, whoever reads it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use esker_env::fs::Fs;
 use esker_env::random::{Random, SeededRandom};
 use esker_testkit::fault_fs::FaultFs;
 use esker_testkit::fault_fs::crash::CrashPolicy;
-use esker_testkit::process::resident_memory;
+use esker_testkit::process::{given_alone, resident_memory, run_alone};
 
 /// Descending, and blind to case without a tie-break.
 struct BackwardsAnyCase;
@@ -163,15 +164,24 @@ fn little_is_replayed_into_the_active_memtable() {
 
 #[test]
 fn a_log_larger_than_the_budget_is_replayed_within_it() {
-    // The peak of real memory, on a real file system: nextest gives each test a process of its own.
-    const BUDGET: usize = 24 << 20;
+    // The peak of real memory, on a real file system.
+    if let Some(folder) = given_alone() {
+        return assert_opens_within(24 << 20, &folder);
+    }
     let folder = tempfile::tempdir().unwrap();
-    let builder = || Database::builder(folder.path()).max_wal_bytes(512 << 20);
-    let db = builder().memory_budget(1 << 30).memtable_bytes(128 << 20).open().unwrap();
-    for i in 0..150_000u64 {
-        db.put(i.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes(), [3; 600]).unwrap();
+    let db = Database::builder(folder.path()).max_wal_bytes(512 << 20).memory_budget(1 << 30);
+    let db = db.memtable_bytes(128 << 20).open().unwrap();
+    for i in 0..RECORDS as u64 {
+        db.put(scrambled(i), [3; 600]).unwrap();
     }
     drop(db);
+    run_alone("replay::a_log_larger_than_the_budget_is_replayed_within_it", folder.path()).unwrap();
+}
+
+const RECORDS: usize = 150_000;
+
+/// Opens what the test wrote and watches the memory of this process meanwhile.
+fn assert_opens_within(budget: usize, folder: &Path) {
     let Some(before) = resident_memory() else { return };
     let peak = Arc::new((AtomicU64::new(0), AtomicBool::new(false)));
     let watched = Arc::clone(&peak);
@@ -183,12 +193,12 @@ fn a_log_larger_than_the_budget_is_replayed_within_it() {
             std::thread::sleep(Duration::from_micros(500));
         }
     });
-    let db = builder().memory_budget(BUDGET).open().unwrap();
+    let db = Database::builder(folder).max_wal_bytes(512 << 20).memory_budget(budget).open().unwrap();
     peak.1.store(true, Ordering::Relaxed);
     watch.join().unwrap();
-    assert_eq!(db.len().unwrap(), 150_000);
+    assert_eq!(db.len().unwrap(), RECORDS);
     let taken = peak.0.load(Ordering::Relaxed).saturating_sub(before.anonymous_bytes);
-    assert!(taken < BUDGET as u64 * 5 / 4, "{taken} bytes at the peak");
+    assert!(taken < budget as u64 * 5 / 4, "{taken} bytes at the peak");
 }
 
 /// Keys and their values, in order.
@@ -220,11 +230,10 @@ fn the_log_ends_where_it_ends_however_many_read_ahead() {
             0 => fs.crash(CrashPolicy::Random { seed }),
             _ => fs.crash(CrashPolicy::KeepAll),
         };
-        let logs: Vec<_> = disk.read_dir(std::path::Path::new("/db")).unwrap();
+        let logs: Vec<_> = disk.read_dir(Path::new("/db")).unwrap();
         let logs: Vec<_> =
             logs.iter().filter(|entry| entry.name.to_string_lossy().ends_with(".log")).collect();
-        let path =
-            std::path::Path::new("/db").join(&logs[(random.next_u64() % logs.len() as u64) as usize].name);
+        let path = Path::new("/db").join(&logs[(random.next_u64() % logs.len() as u64) as usize].name);
         let mut bytes = disk.contents(&path).unwrap();
         let at = 100 + (random.next_u64() % (bytes.len() as u64 - 100)) as usize;
         bytes[at] ^= 0x10;

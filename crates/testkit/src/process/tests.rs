@@ -16,3 +16,16 @@ fn the_status_of_a_process_is_understood() {
 fn this_process_takes_something() {
     assert!(resident_memory().unwrap().anonymous_bytes > 0);
 }
+
+#[test]
+fn a_test_runs_alone_and_fails_alone() {
+    let name = "process::tests::a_test_runs_alone_and_fails_alone";
+    match given_alone() {
+        None => {
+            run_alone(name, Path::new("passes")).unwrap();
+            assert!(run_alone(name, Path::new("fails")).is_err());
+            assert!(run_alone("process::tests::no_such_test", Path::new("passes")).is_err());
+        }
+        Some(folder) => assert_eq!(folder, Path::new("passes")),
+    }
+}
