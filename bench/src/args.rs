@@ -11,9 +11,20 @@ use crate::workload;
 /// Keys of a quick run.
 const QUICK_KEYS: u64 = 200_000;
 /// Workloads of a quick run.
-const QUICK_WORKLOADS: [&str; 7] = ["read", "ycsb", "fill", "batch", "overwrite", "sync", "latency"];
+const QUICK_WORKLOADS: [&str; 7] = ["read", "ycsb", "fill", "batch", "overwrite", "sync", "sustained"];
+/// Seconds of a sustained load, and of that of a quick run.
+const SUSTAINED: u64 = 15;
+const QUICK_SUSTAINED: u64 = 2;
+/// Seconds of a row, and of one of a quick run.
+const ROW: f64 = 3.0;
+const QUICK_ROW: f64 = 0.4;
+/// Seconds of a measured load, and of one of a scaling run.
+const LOAD: u64 = 15;
+const SCALING_LOAD: u64 = 120;
 /// Key counts of a scaling run, in millions.
-const SCALES: [u64; 6] = [1, 2, 5, 10, 20, 30];
+const SCALES: [u64; 4] = [1, 3, 10, 30];
+/// Engines of a scaling run, as far as they are built, unless it is told others.
+const SCALING_ENGINES: [&str; 4] = ["esker", "rocksdb", "heed", "fjall"];
 
 /// Compare embedded key-value stores on this machine, interleaved, each workload in a fresh process and folder.
 #[derive(Clone, Debug, Parser)]
@@ -22,13 +33,13 @@ pub struct Arguments {
     /// esker, fjall and redb with few keys: a ratio table in under five minutes
     #[arg(long)]
     pub quick: bool,
-    /// Load throughput over the number of keys, from 1 M to 30 M (or to --keys), instead of the workloads
+    /// Instead of the workloads, load throughput over 1, 3, 10 and 30 million keys, or as many as --keys says
     #[arg(long)]
     pub scaling: bool,
     /// Number of keys; workloads with long values take fewer [default: 2000000]
     #[arg(long)]
     pub keys: Option<u64>,
-    /// How often each engine runs; tables show medians [default: 3]
+    /// How often each engine runs; tables show medians [default: 3, with --scaling 1]
     #[arg(long)]
     pub reps: Option<u32>,
     /// Engines, by name; all of this build by default
@@ -43,9 +54,21 @@ pub struct Arguments {
     /// Block cache of each engine, MiB
     #[arg(long, default_value_t = 256)]
     pub cache_mib: u64,
-    /// A row ends early after so many seconds; loads do not
-    #[arg(long, default_value_t = 20)]
-    pub row_seconds: u64,
+    /// A row ends after so many seconds of work; writes may be done before [default: 3, with --quick 0.4]
+    #[arg(long, value_name = "SECONDS")]
+    pub row_seconds: Option<f64>,
+    /// A load that takes longer is measured so far, and the rest is put in off the clock [default: 15, with --scaling 120]
+    #[arg(long, value_name = "SECONDS")]
+    pub load_seconds: Option<u64>,
+    /// How long the workload `sustained` goes on [default: 15, with --quick 2]
+    #[arg(long, value_name = "SECONDS")]
+    pub sustained_seconds: Option<u64>,
+    /// A workload that an engine has not finished after so many seconds has failed
+    #[arg(long, value_name = "SECONDS", default_value_t = 400)]
+    pub cell_seconds: u64,
+    /// Go on where a run with the same settings and the same --out was broken off
+    #[arg(long)]
+    pub resume: bool,
     /// Where databases are made, on a real disk; each run's folder below it is removed afterwards
     #[arg(long, default_value = "results/tmp")]
     pub dir: PathBuf,
@@ -72,21 +95,43 @@ pub struct Plan {
 }
 
 impl Arguments {
+    /// When a row ends.
+    pub fn row_seconds(&self) -> f64 {
+        self.row_seconds.unwrap_or(if self.quick { QUICK_ROW } else { ROW })
+    }
+
+    /// When a measured load ends.
+    pub fn load_seconds(&self) -> u64 {
+        self.load_seconds.unwrap_or(if self.scaling { SCALING_LOAD } else { LOAD })
+    }
+
+    /// How long the workload `sustained` goes on.
+    pub fn sustained_seconds(&self) -> u64 {
+        self.sustained_seconds.unwrap_or(if self.quick { QUICK_SUSTAINED } else { SUSTAINED })
+    }
+
     /// Fills in the defaults and refuses what cannot be.
     pub fn plan(&self) -> Outcome<Plan> {
         let built = engines::built();
-        let engines: Vec<String> = match (self.engines.is_empty(), self.quick) {
-            (false, _) => self.engines.clone(),
-            (true, true) => ["esker", "fjall", "redb"].map(str::to_owned).to_vec(),
-            (true, false) => built.iter().map(|name| (*name).to_owned()).collect(),
+        let engines: Vec<String> = if !self.engines.is_empty() {
+            self.engines.clone()
+        } else if self.quick {
+            ["esker", "fjall", "redb"].map(str::to_owned).to_vec()
+        } else {
+            let wanted = |name: &&&str| !self.scaling || SCALING_ENGINES.contains(*name);
+            built.iter().filter(wanted).map(|name| (*name).to_owned()).collect()
         };
         if let Some(missing) = engines.iter().find(|engine| !built.contains(&engine.as_str())) {
             return Err(engines::refusal(missing).into());
         }
-        if self.keys == Some(0) || self.reps == Some(0) || self.row_seconds == 0 {
-            return Err("--keys, --reps and --row-seconds must be at least 1".into());
+        let no_time = self.load_seconds() == 0 || self.sustained_seconds() == 0;
+        if self.keys == Some(0) || self.reps == Some(0) || no_time {
+            return Err("--keys, --reps, --load-seconds and --sustained-seconds must be at least 1".into());
         }
-        let reps = self.reps.unwrap_or(3);
+        if !(0.001..=86_400.0).contains(&self.row_seconds()) {
+            return Err("--row-seconds must be at least 0.001, and not more than a day".into());
+        }
+        let reps = self.reps.unwrap_or(if self.scaling { 1 } else { 3 });
         if self.scaling {
             let most = self.keys.unwrap_or(u64::MAX);
             let scales = SCALES.iter().map(|millions| millions * 1_000_000).filter(|keys| *keys <= most);

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Durability, Engine, Outcome, Settings};
 use crate::memory::Sampler;
-use crate::row::Row;
-use crate::stretch::Form;
+use crate::row::{Reading, Row};
+use crate::stretch::{Done, Form};
 use crate::workload;
 
 const MIB: f64 = (1u64 << 20) as f64;
@@ -26,8 +26,12 @@ pub struct Task {
     pub repetition: u32,
     /// Number of keys of 124 bytes; workloads with longer values take fewer.
     pub keys: u64,
-    /// A row ends early after so many seconds, except loads.
-    pub row_seconds: u64,
+    /// A row ends after so many seconds of work.
+    pub row_seconds: f64,
+    /// A load ends after so many; what is missing then is put in off the clock.
+    pub load_seconds: u64,
+    /// How long a sustained load goes on.
+    pub sustained_seconds: u64,
     /// Block cache.
     pub cache_mib: u64,
     /// Where the database goes.
@@ -82,14 +86,25 @@ impl Child<'_> {
     }
 
     /// Gives the parent a figure.
-    pub fn row(&self, row: &str, value: f64) -> Outcome<()> {
+    pub fn row(&self, row: &str, figure: f64) -> Outcome<()> {
+        self.reading(row, None, Reading::Value(figure))
+    }
+
+    /// Gives the parent a rate, which says itself whether time was up first.
+    pub fn rate(&self, row: &str, done: &Done) -> Outcome<()> {
+        self.reading(row, None, done.reading(done.rate()))
+    }
+
+    /// Gives the parent a figure that needs more than a name and a number.
+    pub fn reading(&self, row: &str, second: Option<u64>, reading: Reading) -> Outcome<()> {
         let row = Row {
             engine: self.task.engine.clone(),
             workload: self.task.workload.clone(),
             row: row.to_owned(),
             repetition: self.task.repetition,
             keys: self.keys,
-            value,
+            second,
+            reading,
         };
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", serde_json::to_string(&row)?)?;
@@ -98,7 +113,12 @@ impl Child<'_> {
 
     /// Most time for one row.
     pub fn limit(&self) -> Duration {
-        Duration::from_secs(self.task.row_seconds)
+        Duration::from_secs_f64(self.task.row_seconds)
+    }
+
+    /// Most time for a load that is measured.
+    pub fn load_limit(&self) -> Duration {
+        Duration::from_secs(self.task.load_seconds)
     }
 
     /// Bytes that the child caused to be written so far.

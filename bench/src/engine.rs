@@ -47,15 +47,27 @@ pub struct Facts {
     pub sync: bool,
     /// It can compress with lz4.
     pub lz4: bool,
-    /// The longest value, where that is less than any workload needs.
-    pub max_value_bytes: usize,
-    /// How long each scan of the short ones takes forbids them, or how it differs: printed under the tables.
+    /// How it differs from what its rows seem to say: printed under the tables.
     pub note: &'static str,
 }
 
 impl Facts {
     /// An engine that can do everything.
-    pub const ALL: Facts = Facts { os: true, sync: true, lz4: true, max_value_bytes: usize::MAX, note: "" };
+    pub const ALL: Facts = Facts { os: true, sync: true, lz4: true, note: "" };
+}
+
+/// How the waiting for background work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// What the waiting itself added to the true time, such as the last quiet interval of a poll.
+    pub overhead: Duration,
+    /// Whether no work was left; otherwise patience was.
+    pub idle: bool,
+}
+
+impl Settled {
+    /// The engine said itself when it was idle.
+    pub const EXACTLY: Settled = Settled { overhead: Duration::ZERO, idle: true };
 }
 
 /// An open database of some engine.
@@ -76,7 +88,6 @@ pub trait Engine: Sized + Send + Sync {
     fn scan(&self, from: &[u8], limit: usize, show: impl FnMut(&[u8], &[u8])) -> Outcome<()>;
     /// Shows all pairs, descending.
     fn scan_back(&self, show: impl FnMut(&[u8], &[u8])) -> Outcome<()>;
-    /// Flushes what is in memory and waits until no background work is left; gives the time that the waiting itself added
-    /// to the true one (such as the last quiet interval of a poll).
-    fn settle(&self) -> Outcome<Duration>;
+    /// Flushes what is in memory and waits until no background work is left.
+    fn settle(&self) -> Outcome<Settled>;
 }

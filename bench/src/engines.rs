@@ -5,6 +5,8 @@
 use crate::child::{Task, run};
 use crate::engine::{Engine as _, Facts, Outcome};
 
+mod quiet;
+
 macro_rules! engines {
     ($($feature:literal $module:ident $type:ident,)*) => {
         $(#[cfg(feature = $feature)] mod $module;)*

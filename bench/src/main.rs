@@ -23,6 +23,7 @@ mod keys;
 mod memory;
 mod parent;
 mod report;
+mod results;
 mod row;
 mod stretch;
 mod workload;
@@ -54,10 +55,10 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         return Ok(());
     }
     if let Some(file) = &arguments.report {
-        return report::write(file, &parent::read(file)?);
+        return report::write(file, &results::Results::read(file)?);
     }
     let plan = arguments.plan()?;
-    let (rows, failures) = parent::run(arguments, &plan)?;
-    report::write(&arguments.out, &rows)?;
+    let (results, failures) = parent::run(arguments, &plan)?;
+    report::write(&arguments.out, &results)?;
     if failures.is_empty() { Ok(()) } else { Err(format!("failed:\n  {}", failures.join("\n  ")).into()) }
 }

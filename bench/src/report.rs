@@ -10,17 +10,17 @@ mod table;
 use std::path::Path;
 
 use crate::engine::Outcome;
-use crate::row::Row;
+use crate::results::Results;
 
 /// Writes tables and plots beside the result file, and prints the tables.
-pub fn write(results: &Path, rows: &[Row]) -> Outcome<()> {
-    if rows.is_empty() {
-        return Err(format!("{} has no rows", results.display()).into());
+pub fn write(file: &Path, results: &Results) -> Outcome<()> {
+    if results.rows.is_empty() {
+        return Err(format!("{} has no rows", file.display()).into());
     }
-    let text = table::all(rows);
-    std::fs::write(results.with_extension("md"), &text)?;
+    let text = table::all(results);
+    std::fs::write(file.with_extension("md"), &text)?;
     print!("{text}");
-    for file in plot::all(results, rows)? {
+    for file in plot::all(file, &results.rows)? {
         eprintln!("drew {}", file.display());
     }
     Ok(())

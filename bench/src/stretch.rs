@@ -14,6 +14,7 @@ use esker_testkit::histogram::LatencyHistogram;
 
 use crate::engine::Outcome;
 use crate::keys::{Key, Shape, fill_value};
+use crate::row::Reading;
 
 /// Bytes of values in one block.
 const BLOCK_VALUE_BYTES: usize = 32 << 10;
@@ -83,6 +84,8 @@ pub struct Done {
     pub operations: u64,
     /// Busy time of the busiest thread.
     pub busy: Duration,
+    /// Whether time was up before all was done.
+    pub cut: bool,
     /// How long each operation took, where that was asked for.
     pub latencies: LatencyHistogram,
 }
@@ -91,6 +94,15 @@ impl Done {
     /// Operations per second.
     pub fn rate(&self) -> f64 {
         self.operations as f64 / self.busy.as_secs_f64()
+    }
+
+    /// A figure of this stretch.
+    pub fn reading(&self, figure: f64) -> Reading {
+        if self.cut { Reading::Cut(figure) } else { Reading::Value(figure) }
+    }
+
+    fn nothing() -> Done {
+        Done { operations: 0, busy: Duration::ZERO, cut: false, latencies: LatencyHistogram::new() }
     }
 }
 
@@ -124,9 +136,9 @@ impl Stretch {
             (BLOCK_VALUE_BYTES / value_bytes.max(1)).clamp(1, BLOCK_OPERATIONS).next_multiple_of(self.group);
         let mut values = vec![0u8; room * value_bytes];
         let mut chosen: Vec<(Choice, Key)> = Vec::with_capacity(room);
-        let mut done = Done { operations: 0, busy: Duration::ZERO, latencies: LatencyHistogram::new() };
+        let mut done = Done::nothing();
         let mut version = 0;
-        while done.busy < self.limit {
+        loop {
             chosen.clear();
             for value in values.chunks_mut(value_bytes.max(1)).take(room) {
                 let Some(choice) = choices.next() else { break };
@@ -140,7 +152,8 @@ impl Stretch {
                 }
                 chosen.push((choice, key));
             }
-            if chosen.is_empty() {
+            done.cut |= !chosen.is_empty() && done.busy >= self.limit;
+            if chosen.is_empty() || done.cut {
                 break;
             }
             let operations: Vec<Operation<'_>> = chosen
@@ -176,6 +189,7 @@ impl Stretch {
                 done.latencies.record(now - last);
                 last = now;
             } else if slow && done.busy + started.elapsed() > self.limit + LOOK_EVERY {
+                done.cut = true;
                 break;
             }
         }
@@ -202,10 +216,11 @@ pub fn in_threads(threads: usize, work: impl Fn(usize) -> Outcome<Done> + Sync) 
             .map(|thread| thread.join().map_err(|_| "a thread of the harness panicked")?)
             .collect()
     });
-    let mut all = Done { operations: 0, busy: Duration::ZERO, latencies: LatencyHistogram::new() };
+    let mut all = Done::nothing();
     for done in each {
         let done = done?;
         all.operations += done.operations;
+        all.cut |= done.cut;
         all.busy = all.busy.max(done.busy);
         all.latencies.merge(&done.latencies);
     }

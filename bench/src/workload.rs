@@ -5,12 +5,14 @@
 //! | [`load`] | putting keys in, and what that costs |
 //! | [`reads`] | points and scans over settled, warm data |
 //! | [`ycsb`] | the mixes of the Yahoo! Cloud Serving Benchmark |
-//! | [`writes`] | fills, batches, overwrites, deletes, synced puts, latencies of puts |
+//! | [`writes`] | fills, batches, overwrites, deletes, synced puts |
+//! | [`sustained`] | how long puts take while a load goes on |
 //! | [`recovery`] | reopening after a kill |
 
 mod load;
 mod reads;
 mod recovery;
+mod sustained;
 mod writes;
 mod ycsb;
 
@@ -38,7 +40,10 @@ pub const ALL: &[Workload] = &[
     Workload { name: "batch", about: "load in batches of 100" },
     Workload { name: "overwrite", about: "load, settle; overwrite and delete at random" },
     Workload { name: "sync", about: "synced puts with one and eight threads" },
-    Workload { name: "latency", about: "how long each put of a random load takes" },
+    Workload {
+        name: "sustained",
+        about: "puts at random for --sustained-seconds: how long each takes, second by second",
+    },
     Workload {
         name: "recovery",
         about: "kill a loading process, time the reopening, look for every acknowledged row",
@@ -89,13 +94,13 @@ pub fn run<E: Engine>(child: &Child<'_>) -> Outcome<()> {
         "batch" => writes::batch::<E>(child),
         "overwrite" => writes::overwrite::<E>(child),
         "sync" => writes::sync::<E>(child),
-        "latency" => writes::latency::<E>(child),
+        "sustained" => sustained::run::<E>(child),
         "recovery" => recovery::run::<E>(child),
         "cache32" => reads::small_cache::<E>(child),
         "lz4" => reads::compressed::<E>(child),
         "values1000" => ycsb::long_values::<E>(child, false),
         "values16k" => ycsb::long_values::<E>(child, true),
-        SCALING => load::rows(child, &child.open::<E>()?, "fillrandom", 1),
+        SCALING => load::alone::<E>(child),
         _ => reads::points_and_scans::<E>(child),
     }
 }
@@ -106,7 +111,6 @@ pub fn is_possible(workload: &str, facts: crate::engine::Facts) -> bool {
         "sync" => facts.sync,
         "lz4" => facts.lz4,
         "recovery" => facts.os,
-        "values16k" => facts.max_value_bytes >= 16 << 10,
         _ => true,
     }
 }

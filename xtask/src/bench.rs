@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: builds `bench/`, a workspace of its own, with the engines that are asked for, and runs it.
 //!
 //! All options are its own and are handed on. Here they only decide which engines to build: those named, the ones without
-//! C for `--quick` and for what runs nothing, otherwise all.
+//! C for `--quick` and for what runs nothing, the fast ones for `--scaling`, otherwise all.
 
 use std::path::Path;
 use std::process::Command;
@@ -35,6 +35,7 @@ fn features(words: &[String]) -> String {
     match value_of(words, "--engines") {
         Some(engines) => engines.to_owned(),
         None if idle.iter().any(|word| has(words, word)) => "quick".to_owned(),
+        None if has(words, "--scaling") => "esker,rocksdb,heed,fjall".to_owned(),
         None => "all".to_owned(),
     }
 }

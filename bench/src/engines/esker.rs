@@ -4,11 +4,10 @@
 //! that the peers get; a memtable then gets a little less than asked.
 
 use std::path::Path;
-use std::time::Duration;
 
 use esker::{Codec, Database, KeyspaceOptions, LevelPolicy};
 
-use crate::engine::{self, Engine, Facts, Outcome, Settings};
+use crate::engine::{self, Engine, Facts, Outcome, Settings, Settled};
 
 /// An open esker database.
 pub struct Esker {
@@ -73,9 +72,9 @@ impl Engine for Esker {
         Ok(())
     }
 
-    fn settle(&self) -> Outcome<Duration> {
+    fn settle(&self) -> Outcome<Settled> {
         self.database.flush()?;
         self.database.wait_until_idle()?;
-        Ok(Duration::ZERO)
+        Ok(Settled::EXACTLY)
     }
 }

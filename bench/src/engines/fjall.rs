@@ -2,18 +2,14 @@
 //! `persist`. Separated values are its own option.
 
 use std::path::Path;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use fjall::config::{BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry};
 use fjall::{
     CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
 };
 
-use crate::engine::{Durability, Engine, Facts, Outcome, Settings};
-
-/// Quiet for this long means settled: its queue of messages cannot be asked.
-const QUIET: Duration = Duration::from_millis(300);
+use crate::engine::{Durability, Engine, Facts, Outcome, Settings, Settled};
+use crate::engines::quiet;
 
 /// An open fjall database with one keyspace.
 pub struct Fjall {
@@ -97,18 +93,12 @@ impl Engine for Fjall {
         Ok(())
     }
 
-    fn settle(&self) -> Outcome<Duration> {
+    fn settle(&self) -> Outcome<Settled> {
         self.keyspace.rotate_memtable_and_wait()?;
-        let mut quiet_since = Instant::now();
         let mut done = self.database.compactions_completed();
-        while quiet_since.elapsed() < QUIET {
-            sleep(Duration::from_millis(5));
-            let now_done = self.database.compactions_completed();
-            if self.is_busy() || now_done != done {
-                done = now_done;
-                quiet_since = Instant::now();
-            }
-        }
-        Ok(quiet_since.elapsed())
+        Ok(quiet::wait(|| {
+            let before = std::mem::replace(&mut done, self.database.compactions_completed());
+            self.is_busy() || before != done
+        }))
     }
 }

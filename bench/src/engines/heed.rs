@@ -4,12 +4,11 @@
 
 use std::ops::Bound;
 use std::path::Path;
-use std::time::Duration;
 
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RwTxn, WithTls};
 
-use crate::engine::{Durability, Engine, Facts, Outcome, Settings};
+use crate::engine::{Durability, Engine, Facts, Outcome, Settings, Settled};
 
 /// Address space of the mapped file; the file itself grows as needed.
 const MAP_BYTES: usize = 64 << 30;
@@ -93,8 +92,8 @@ impl Engine for Heed {
         Ok(())
     }
 
-    fn settle(&self) -> Outcome<Duration> {
+    fn settle(&self) -> Outcome<Settled> {
         self.env.force_sync()?;
-        Ok(Duration::ZERO)
+        Ok(Settled::EXACTLY)
     }
 }

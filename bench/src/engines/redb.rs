@@ -2,11 +2,10 @@
 //! durable one: a killed process loses them, so its *os* rows are marked.
 
 use std::path::Path;
-use std::time::Duration;
 
 use redb::{Database, ReadableDatabase as _, TableDefinition};
 
-use crate::engine::{Durability, Engine, Facts, Outcome, Settings};
+use crate::engine::{Durability, Engine, Facts, Outcome, Settings, Settled};
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("bench");
 
@@ -92,8 +91,8 @@ impl Engine for Redb {
         Ok(())
     }
 
-    fn settle(&self) -> Outcome<Duration> {
+    fn settle(&self) -> Outcome<Settled> {
         self.database.begin_write()?.commit()?;
-        Ok(Duration::ZERO)
+        Ok(Settled::EXACTLY)
     }
 }

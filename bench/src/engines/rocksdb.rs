@@ -3,14 +3,13 @@
 //! its advantage here.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rocksdb::{
     BlockBasedOptions, Cache, DB, DBCompressionType, Options, WaitForCompactOptions, WriteBatch,
     WriteOptions,
 };
 
-use crate::engine::{Durability, Engine, Facts, Outcome, Settings};
+use crate::engine::{Durability, Engine, Facts, Outcome, Settings, Settled};
 
 /// Values from here on go to blob files when they are to be separated.
 const SEPARATED_BYTES: u64 = 1_024;
@@ -93,10 +92,10 @@ impl Engine for RocksDb {
         Ok(cursor.status()?)
     }
 
-    fn settle(&self) -> Outcome<Duration> {
+    fn settle(&self) -> Outcome<Settled> {
         let mut wait = WaitForCompactOptions::default();
         wait.set_flush(true);
         self.database.wait_for_compact(&wait)?;
-        Ok(Duration::ZERO)
+        Ok(Settled::EXACTLY)
     }
 }

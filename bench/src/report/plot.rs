@@ -28,8 +28,10 @@ pub fn all(results: &Path, rows: &[Row]) -> Outcome<Vec<PathBuf>> {
         Ok(())
     };
     keep("throughput", &|file| bars::draw(file, &medians))?;
-    keep("put-latency", &|file| curves::latencies(file, &medians, "latency", "put"))?;
+    keep("put-latency", &|file| curves::latencies(file, &medians, "sustained", "put"))?;
     keep("read-latency", &|file| curves::latencies(file, &medians, "read", "read"))?;
+    keep("sustained-p99.9", &|file| curves::over_time(file, &medians, "put p99.9", "p99.9 of puts"))?;
+    keep("sustained-longest", &|file| curves::over_time(file, &medians, "put longest", "Longest put"))?;
     keep("scaling", &|file| curves::scaling(file, &medians))?;
     Ok(drawn)
 }

@@ -5,19 +5,35 @@ use std::fmt::Write as _;
 use crate::engines;
 use crate::report::rows::{self, Against, Spec, Target, Unit};
 use crate::report::statistics::Medians;
-use crate::row::Row;
+use crate::results::Results;
+use crate::row::Absence;
+use crate::workload::SCALING;
 
 /// The engine that is compared with the others.
 const OURS: &str = "esker";
 
+/// The row that a scaling run is about.
+pub const SCALED: &str = "fillrandom settled";
+/// Behind a figure that is of less than there was to do.
+const CUT: &str = " ‡";
+
 /// Both tables and the notes.
-pub fn all(rows: &[Row]) -> String {
-    let medians = Medians::new(rows);
-    let mut text = format!("Medians of {}; per second unless a unit is given.\n\n", medians.repetitions());
+pub fn all(results: &Results) -> String {
+    let medians = Medians::new(&results.rows);
+    let mut text = String::new();
+    if let Some(run) = &results.run {
+        let _infallible = writeln!(text, "`{}` on {}.\n", run.command, run.machine);
+    }
+    let _infallible =
+        writeln!(text, "Medians of {}; per second unless a unit is given.\n", medians.repetitions());
     text += &figures(&medians);
+    text += &scaling(&medians);
     if medians.engines().len() > 1 && medians.engines().contains(&OURS) {
         text += "\nRatios of esker to each peer; **bold** where a target is missed.\n\n";
         text += &ratios(&medians);
+    }
+    if text.contains(CUT) {
+        text += "\n‡ time was up first; the figure is of what was done until then.\n";
     }
     for engine in medians.engines() {
         if let Some(facts) = engines::facts(engine).filter(|facts| !facts.note.is_empty()) {
@@ -45,13 +61,50 @@ fn figures(medians: &Medians<'_>) -> String {
     for spec in present(medians) {
         let _infallible = write!(text, "| {} |", spec.title);
         for engine in medians.engines() {
-            let value = medians.of(engine, spec.workload, spec.row);
-            let _infallible =
-                write!(text, " {} |", value.map_or("–".to_owned(), |value| figure(value, spec.unit)));
+            let _infallible = write!(text, " {} |", cell(medians, engine, spec));
         }
         text.push('\n');
     }
     text
+}
+
+/// Loads until settled over the number of keys, an engine a line; nothing where there are none.
+fn scaling(medians: &Medians<'_>) -> String {
+    let sizes = medians.keys_of(SCALING);
+    if sizes.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("\nRandom load until settled, puts per second, by millions of keys.\n\n| |");
+    for keys in &sizes {
+        let _infallible = write!(text, " {} |", *keys as f64 / 1e6);
+    }
+    let _infallible = writeln!(text, "\n|---|{}", "--:|".repeat(sizes.len()));
+    for engine in medians.engines() {
+        let _infallible = write!(text, "| {engine} |");
+        for keys in &sizes {
+            let cell = match medians.at(engine, SCALING, SCALED, *keys) {
+                Some(value) => figure(value, Unit::PerSecond),
+                None if medians.cut_at(engine, SCALING, SCALED, *keys) => "not in time".to_owned(),
+                None => "–".to_owned(),
+            };
+            let _infallible = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The figure of an engine, or why there is none.
+fn cell(medians: &Medians<'_>, engine: &str, spec: &Spec) -> String {
+    match medians.of(engine, spec.workload, spec.row) {
+        Some(value) if medians.is_cut(engine, spec.workload, spec.row) => figure(value, spec.unit) + CUT,
+        Some(value) => figure(value, spec.unit),
+        None => match medians.absence(engine, spec.workload) {
+            Some(Absence::Unsupported) => "not supported".to_owned(),
+            Some(Absence::Failed) => "failed".to_owned(),
+            None => "–".to_owned(),
+        },
+    }
 }
 
 /// Whether an engine's *os* rows promise less than they should.

@@ -16,7 +16,7 @@ use esker_testkit::workload::choice::{self, Chooser};
 use crate::child::Child;
 use crate::engine::{Engine, Outcome};
 use crate::keys::{tag, tag_of};
-use crate::stretch::{Choice, Kind, Operation, Stretch, in_threads};
+use crate::stretch::{Choice, Done, Kind, Operation, Stretch, in_threads};
 use crate::workload::{load, reads};
 
 /// The longest scan of E.
@@ -62,12 +62,10 @@ pub(super) fn all<E: Engine>(child: &Child<'_>) -> Outcome<()> {
     for mix in MIXES {
         for &threads in mix.threads {
             let first = if mix.rest == Rest::Insert { child.keys } else { fresh };
-            let rate = run(child, &engine, mix, threads, first)?;
+            let done = run(child, &engine, mix, threads, first)?;
             fresh += 1 << 32;
-            child.row(
-                &if threads == 1 { mix.name.to_owned() } else { format!("{} {threads}t", mix.name) },
-                rate,
-            )?;
+            let name = if threads == 1 { mix.name.to_owned() } else { format!("{} {threads}t", mix.name) };
+            child.rate(&name, &done)?;
             engine.settle()?;
         }
     }
@@ -79,22 +77,20 @@ pub(super) fn long_values<E: Engine>(child: &Child<'_>, separate: bool) -> Outco
     let mut settings = child.settings;
     settings.separate_values = separate;
     let engine = E::open(&child.task.folder, settings)?;
-    load::rows(child, &engine, "fillrandom", 1)?;
+    load::rows(child, &engine, "fillrandom")?;
     reads::warm(child, &engine)?;
-    child.row(
-        "readrandom",
-        reads::points(child, &engine, Kind::Get, choice::Choice::Uniform, 1, false)?.rate(),
-    )?;
+    child
+        .rate("readrandom", &reads::points(child, &engine, Kind::Get, choice::Choice::Uniform, 1, false)?)?;
     let a = MIXES.into_iter().find(|mix| mix.name == "ycsb a").ok_or("no mix A")?;
-    child.row("ycsb a", run(child, &engine, a, 1, 0)?)
+    child.rate("ycsb a", &run(child, &engine, a, 1, 0)?)
 }
 
-/// Operations per second of one mix.
-fn run<E: Engine>(child: &Child<'_>, engine: &E, mix: Mix, threads: usize, first: u64) -> Outcome<f64> {
+/// Runs one mix, each thread an operation for every second key, or a scan for every tenth, if there is time.
+fn run<E: Engine>(child: &Child<'_>, engine: &E, mix: Mix, threads: usize, first: u64) -> Outcome<Done> {
     let scans = mix.rest == Rest::InsertBesideScans;
-    let operations = usize::try_from(child.keys / if scans { 40 } else { 4 })?;
+    let operations = usize::try_from(child.keys / if scans { 10 } else { 2 })?;
     let stretch = Stretch::new(child.form, child.limit());
-    let done = in_threads(threads, |thread| {
+    in_threads(threads, |thread| {
         let mut choices = Choices {
             mix,
             chooser: Chooser::new(choice::Choice::Zipfian, child.keys, 31 + thread as u64),
@@ -114,8 +110,7 @@ fn run<E: Engine>(child: &Child<'_>, engine: &E, mix: Mix, threads: usize, first
         } else {
             Ok(done)
         }
-    })?;
-    Ok(done.rate())
+    })
 }
 
 /// Runs one operation; whether what it read was right.

@@ -11,6 +11,7 @@ fn only_the_engines_asked_for_are_built() {
     assert_eq!(features(&words("")), "all");
     assert_eq!(features(&words("--keys 1000")), "all");
     assert_eq!(features(&words("--quick --keys 1000")), "quick");
+    assert_eq!(features(&words("--scaling --resume")), "esker,rocksdb,heed,fjall");
     assert_eq!(features(&words("--report=old.jsonl")), "quick");
     assert_eq!(features(&words("--quick --engines esker,sled")), "esker,sled");
     assert_eq!(features(&words("--engines=esker,heed")), "esker,heed");

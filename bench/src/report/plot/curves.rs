@@ -1,4 +1,5 @@
-//! Curves: latency over percentiles, and load throughput over the number of keys. Both axes are logarithmic, or nearly.
+//! Curves: latency over percentiles and over time, and load throughput over the number of keys. The y axis is logarithmic, and
+//! the x axis nearly, but for time.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,6 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use crate::engine::Outcome;
 use crate::report::plot::{FONT, colour};
 use crate::report::statistics::Medians;
+use crate::report::table::SCALED;
 
 /// Percentiles of a curve: each is a tenfold step towards the longest, but for the first two.
 const PERCENTILES: [(&str, f64); 6] =
@@ -41,7 +43,7 @@ pub fn scaling(file: &Path, medians: &Medians<'_>) -> Outcome<bool> {
     let sizes = medians.keys_of(workload);
     let millions = |keys: u64| keys as f64 / 1e6;
     let mut lines = lines(medians, |engine| {
-        let of = |keys: u64| medians.at(engine, workload, "fillrandom settled", keys);
+        let of = |keys: u64| medians.at(engine, workload, SCALED, keys);
         sizes.iter().filter_map(|keys| Some((millions(*keys).log10(), of(*keys)? / 1e3))).collect()
     });
     lines.retain(|line| !line.points.is_empty());
@@ -56,6 +58,19 @@ pub fn scaling(file: &Path, medians: &Medians<'_>) -> Outcome<bool> {
         &ticks,
         &label,
     )
+}
+
+/// Draws a row of a sustained load, a point a second; whether there was anything to draw.
+pub fn over_time(file: &Path, medians: &Medians<'_>, row: &str, title: &str) -> Outcome<bool> {
+    let lines = lines(medians, |engine| {
+        let seconds = medians.seconds(engine, "sustained", row);
+        seconds.into_iter().map(|(second, figure)| (second as f64, figure)).collect()
+    });
+    let last = lines.iter().flat_map(|line| &line.points).fold(0.0, |last, (second, _)| second.max(last));
+    let step = (last / 10.0).ceil().max(1.0);
+    let ticks: Vec<f64> = (0..).map(|at| f64::from(at) * step).take_while(|second| *second <= last).collect();
+    let title = format!("{title} in each second of a load, µs, over seconds");
+    draw(file, &title, &lines, -0.5..last + 0.5, &ticks, &|second| format!("{second:.0}"))
 }
 
 fn lines<'a>(medians: &Medians<'a>, points: impl Fn(&str) -> Vec<(f64, f64)>) -> Vec<Line<'a>> {
@@ -104,7 +119,13 @@ fn draw(
     }
     for line in lines {
         let style = colour(line.engine).stroke_width(if line.engine == "esker" { 3 } else { 2 });
-        chart.draw_series(LineSeries::new(line.points.iter().copied(), style).point_size(3))?;
+        chart.draw_series(
+            LineSeries::new(line.points.iter().copied(), style).point_size(if line.points.len() > 30 {
+                1
+            } else {
+                3
+            }),
+        )?;
     }
     legend(&names, lines)?;
     root.present()?;

@@ -2,7 +2,8 @@
 
 use crate::report::rows::{ALL, Unit};
 use crate::report::table::{all, figure};
-use crate::row::Row;
+use crate::results::Results;
+use crate::row::{Absence, EVERY_ROW, Reading, Row};
 
 fn row(engine: &str, workload: &str, row: &str, value: f64) -> Row {
     Row {
@@ -11,8 +12,13 @@ fn row(engine: &str, workload: &str, row: &str, value: f64) -> Row {
         row: row.into(),
         repetition: 0,
         keys: 1_000,
-        value,
+        second: None,
+        reading: Reading::Value(value),
     }
+}
+
+fn results(rows: &[Row]) -> Results {
+    Results { run: None, rows: rows.to_vec() }
 }
 
 #[test]
@@ -33,15 +39,30 @@ fn a_missing_figure_is_a_dash_and_a_missed_target_is_bold() {
         row("heed", "read", "readrandom", 800.0),
         row("esker", "read", "fillrandom", 500.0),
         row("heed", "read", "fillrandom", 100.0),
-        row("esker", "latency", "put p99.9", 10.0),
-        row("rocksdb", "latency", "put p99.9", 20.0),
+        row("esker", "sustained", "put p99.9", 10.0),
+        row("rocksdb", "sustained", "put p99.9", 20.0),
     ];
-    let text = all(&rows);
+    let text = all(&results(&rows));
     assert!(text.contains("| readrandom | 900 | 100 | 800 |"), "{text}");
     assert!(text.contains("| fillrandom | 500 | – | 100 |"), "{text}");
     assert!(text.contains("≥ 5 × RocksDB: 9.00, **≥ 1.3 × LMDB: 1.12**"), "{text}");
     assert!(text.contains("**≤ 0.25 × RocksDB: 0.50**"), "less is better in latencies: {text}");
     assert!(!text.contains("scan"), "rows without figures are left out: {text}");
+}
+
+#[test]
+fn what_was_cut_or_cannot_be_done_is_said() {
+    let with = |reading, row| Row { reading, ..row };
+    let rows = [
+        row("esker", "lz4", "readrandom", 900.0),
+        with(Reading::Cut(100.0), row("rocksdb", "lz4", "readrandom", 0.0)),
+        with(Reading::Absent(Absence::Unsupported), row("heed", "lz4", EVERY_ROW, 0.0)),
+        with(Reading::Absent(Absence::Failed), row("fjall", "lz4", EVERY_ROW, 0.0)),
+    ];
+    let text = all(&results(&rows));
+    assert!(text.contains("| lz4: readrandom | 900 | 100 ‡ | not supported | failed |"), "{text}");
+    assert!(text.contains("‡ time was up first"), "{text}");
+    assert!(text.contains("| lz4: readrandom | 9.00 | – | – |"), "{text}");
 }
 
 #[test]
@@ -51,7 +72,7 @@ fn tied_keys_are_compared_with_our_own_plain_ones() {
         row("esker", "group40", "readrandom", 500.0),
         row("fjall", "group40", "readrandom", 100.0),
     ];
-    assert!(all(&rows).contains("**≥ 0.6 × own plain keys: 0.50**"));
+    assert!(all(&results(&rows)).contains("**≥ 0.6 × own plain keys: 0.50**"));
 }
 
 #[test]
