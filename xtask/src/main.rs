@@ -1,6 +1,6 @@
 //! The project's own commands: `cargo xtask <command>`.
 //!
-//! `arch`, `ci` and `bench` need nothing of the engine here, so the `xtask` alias builds without it and starts in a moment. The
+//! `arch`, `ci`, `bench` and `footprint` need nothing of the engine here, so the `xtask` alias builds without it and starts in a moment. The
 //! proofs (`load`, `recover`, `crash`, `kill`) run the engine; built without it, they start themselves again through cargo with
 //! the feature `engine`.
 
@@ -20,6 +20,7 @@ use crate::proofs::Proof;
 mod arch;
 mod bench;
 mod ci;
+mod footprint;
 mod proofs;
 
 #[derive(Parser)]
@@ -46,6 +47,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Crates, build time, program size and resident memory of a program that uses esker
+    Footprint {
+        /// Keys of the database whose resident memory is measured
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+        keys: u64,
+    },
     /// Load in random order, settle, read everything back; fails on wrong data or too much memory
     Load(proofs::arguments::Load),
     /// Load in a child process, kill it, and time the recovery from the log
@@ -62,6 +69,7 @@ fn main() -> ExitCode {
         Command::Arch { floors: None } => arch::run(&root()),
         Command::Ci => ci::run(&root()),
         Command::Bench { words } => bench::run(&root(), &words),
+        Command::Footprint { keys } => footprint::run(&root(), keys),
         Command::Load(arguments) => proofs::run(&Proof::Load(arguments)),
         Command::Recover(arguments) => proofs::run(&Proof::Recover(arguments)),
         Command::Crash(arguments) => proofs::run(&Proof::Crash(arguments)),
