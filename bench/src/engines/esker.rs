@@ -57,17 +57,18 @@ impl Engine for Esker {
     }
 
     fn scan(&self, from: &[u8], limit: usize, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
-        for entry in self.database.scan(from..).take(limit) {
-            let (key, value) = entry?;
-            show(&key, &value);
+        let mut scan = self.database.scan(from..);
+        for _ in 0..limit {
+            let Some((key, value)) = scan.next_ref()? else { break };
+            show(key, value);
         }
         Ok(())
     }
 
     fn scan_back(&self, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
-        for entry in self.database.iter().rev() {
-            let (key, value) = entry?;
-            show(&key, &value);
+        let mut scan = self.database.iter();
+        while let Some((key, value)) = scan.next_back_ref()? {
+            show(key, value);
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::{ArcSwapAny, Guard};
 use esker_env::fs::{Fs, FsFile, OpenOptions};
 use esker_format::data_block::DataBlock;
-use esker_mem::buffer::Buffer;
+use esker_mem::buffer::{Buffer, BufferMut};
 use esker_mem::slice::Slice;
 use quick_cache::sync::Cache as Store;
 use quick_cache::{Lifecycle, Weighter};
@@ -331,9 +331,9 @@ impl HeldBlock {
 
     /// The block, kept alive by a reference of its own.
     #[inline]
-    pub(crate) fn into_block(self) -> DataBlock {
+    pub(crate) fn into_block(self) -> DataBlock<Buffer> {
         let buffer = Guard::into_inner(self.0);
-        DataBlock::of_checked(buffer.map_or_else(Slice::empty, Slice::from))
+        DataBlock::of_checked(buffer.unwrap_or_else(|| BufferMut::new(0).freeze()))
     }
 
     /// The bytes in `range` of the block, kept alive by a reference of their own.

@@ -55,6 +55,9 @@ pub(crate) trait Cursor {
     /// The kind. The cursor must be valid.
     fn kind(&self) -> Kind;
 
+    /// The value. The cursor must be valid.
+    fn value(&self) -> &[u8];
+
     /// The value, in a form that outlives the cursor: a pinned block where there is one, else a copy.
     fn value_slice(&self) -> Slice;
 

@@ -361,6 +361,11 @@ impl Cursor for MemtableCursor {
         MemtableCursor::kind(self)
     }
 
+    #[inline]
+    fn value(&self) -> &[u8] {
+        MemtableCursor::value(self)
+    }
+
     /// A copy: pinning the value would pin the whole arena.
     #[inline]
     fn value_slice(&self) -> Slice {
@@ -425,6 +430,11 @@ impl Cursor for SortedCursor {
     #[inline]
     fn kind(&self) -> Kind {
         SortedCursor::kind(self)
+    }
+
+    #[inline]
+    fn value(&self) -> &[u8] {
+        SortedCursor::value(self)
     }
 
     /// A copy: pinning the value would pin its chunk.

@@ -9,6 +9,7 @@
 //!
 //! An error ends the iteration.
 
+pub(crate) mod guard;
 pub(crate) mod source;
 
 use std::cmp::Ordering;
@@ -17,18 +18,16 @@ use std::sync::Arc;
 
 use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
-use esker_mem::slice::{Slice, UserKey, UserValue};
+use esker_mem::slice::{Slice, UserKey};
 
 use crate::cursor::merge::{MergeCursor, Reach};
 use crate::cursor::visible::VisibleCursor;
 use crate::error::Result;
+use crate::scan::guard::EntryGuard;
 use crate::scan::source::Source;
 use crate::state::View;
 use crate::table::cursor::Fill;
 use crate::version::run_cursor::RunCursor;
-
-/// A key and its value.
-pub type KvPair = (UserKey, UserValue);
 
 type End = VisibleCursor<MergeCursor<Source>>;
 
@@ -44,62 +43,11 @@ impl Stand {
     fn entry(&self) -> EntryGuard {
         EntryGuard(Ok((self.cursor.key_slice(), self.cursor.value_slice())))
     }
-}
 
-/// One entry of a range read, or the error that ended it.
-#[derive(Debug)]
-pub struct EntryGuard(Result<KvPair>);
-
-impl EntryGuard {
-    /// The key.
-    ///
-    /// # Errors
-    ///
-    /// The error that ended the range read; so for all methods.
-    pub fn key(self) -> Result<UserKey> {
-        self.0.map(|(key, _)| key)
-    }
-
-    /// The value.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::key`].
-    pub fn value(self) -> Result<UserValue> {
-        self.0.map(|(_, value)| value)
-    }
-
-    /// The length of the value in bytes.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::key`].
-    pub fn size(self) -> Result<usize> {
-        self.0.map(|(_, value)| value.len())
-    }
-
-    /// Key and value.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::key`].
-    pub fn into_inner(self) -> Result<KvPair> {
-        self.0
-    }
-
-    /// The key, and the value if `wanted` says so.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::key`].
-    pub fn into_inner_if(
-        self,
-        wanted: impl FnOnce(&UserKey) -> bool,
-    ) -> Result<(UserKey, Option<UserValue>)> {
-        self.0.map(|(key, value)| {
-            let value = wanted(&key).then_some(value);
-            (key, value)
-        })
+    /// What it stands on, until it moves.
+    #[inline]
+    fn lent(&self) -> (&[u8], &[u8]) {
+        (self.cursor.key(), self.cursor.value())
     }
 }
 
@@ -189,21 +137,58 @@ impl Range {
         Ok(end)
     }
 
-    /// Glides the front end: to an entry within the bounds, which need not be asked. While the back end stands somewhere,
-    /// each entry must be compared with it.
+    /// Goes to the next entry; says whether there is one. After the end, or an error, there is nothing more.
+    ///
+    /// Most steps glide: to an entry within the bounds, which need not be asked. While the back end stands somewhere, each
+    /// entry must be compared with it.
     #[inline]
-    fn glide_front(&mut self) -> Option<EntryGuard> {
-        let front = self.front.as_mut().filter(|front| !front.pending)?;
-        let glides = self.back.is_none() && self.prefix.is_none() && front.cursor.glide_next();
-        glides.then(|| front.entry())
+    fn advance(&mut self) -> Result<bool> {
+        if let (Some(front), None, None) = (&mut self.front, &self.back, &self.prefix)
+            && !front.pending
+            && !self.done
+            && front.cursor.glide_next()
+        {
+            return Ok(true);
+        }
+        self.walk_front()
     }
 
-    /// Glides the back end, as [`Self::glide_front`].
+    /// Goes to the next entry from the back, as [`Self::advance`].
     #[inline]
-    fn glide_back(&mut self) -> Option<EntryGuard> {
-        let back = self.back.as_mut().filter(|back| !back.pending)?;
-        let glides = self.front.is_none() && self.prefix.is_none() && back.cursor.glide_prev();
-        glides.then(|| back.entry())
+    fn advance_back(&mut self) -> Result<bool> {
+        if let (Some(back), None, None) = (&mut self.back, &self.front, &self.prefix)
+            && !back.pending
+            && !self.done
+            && back.cursor.glide_prev()
+        {
+            return Ok(true);
+        }
+        self.walk_back()
+    }
+
+    /// As [`Self::advance`], without gliding.
+    #[inline(never)]
+    fn walk_front(&mut self) -> Result<bool> {
+        if self.done {
+            return Ok(false);
+        }
+        // Until the step came to an entry.
+        self.done = true;
+        let inside = self.step_front()?;
+        self.done = !inside;
+        Ok(inside)
+    }
+
+    /// As [`Self::advance_back`], without gliding.
+    #[inline(never)]
+    fn walk_back(&mut self) -> Result<bool> {
+        if self.done {
+            return Ok(false);
+        }
+        self.done = true;
+        let inside = self.step_back()?;
+        self.done = !inside;
+        Ok(inside)
     }
 
     /// Whether the front end stands on an entry of the range that the back end has not reached.
@@ -286,22 +271,46 @@ impl Range {
             _ => false,
         }
     }
+}
 
-    /// What a step came to: the entry that `end` stands on, the end of the range, or an error, after which there is
-    /// nothing more.
+/// Entries that are only lent.
+impl Range {
+    /// The next key and its value, until the range moves, as [`Iterator::next`] gives them (INV-SCAN-1): no count of
+    /// references is touched, and nothing is copied but the key. `None` is the end.
+    ///
+    /// ```
+    /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+    /// for key in ["a", "b", "c"] {
+    ///     tree.insert(key, "value", seqno.next())?;
+    /// }
+    /// let mut range = tree.iter(SeqNo::MAX)?;
+    /// let mut bytes = 0;
+    /// while let Some((key, value)) = range.next_ref()? {
+    ///     bytes += key.len() + value.len();
+    /// }
+    /// assert_eq!(bytes, 18);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Damage and I/O errors of the tables that are read; after one there is nothing more.
     #[inline]
-    fn outcome(&mut self, stepped: Result<bool>, end: fn(&Self) -> Option<&Stand>) -> Option<EntryGuard> {
-        match stepped {
-            Ok(true) => end(self).map(Stand::entry),
-            Ok(false) => {
-                self.done = true;
-                None
-            }
-            Err(error) => {
-                self.done = true;
-                Some(EntryGuard(Err(error)))
-            }
-        }
+    pub fn next_ref(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        Ok(if self.advance()? { self.front.as_ref().map(Stand::lent) } else { None })
+    }
+
+    /// The next key from the back, and its value, as [`Self::next_ref`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    pub fn next_back_ref(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        Ok(if self.advance_back()? { self.back.as_ref().map(Stand::lent) } else { None })
     }
 }
 
@@ -387,8 +396,7 @@ impl Range {
         if self.done {
             return Ok(None);
         }
-        let inside = self.step_front().inspect_err(|_| self.done = true)?;
-        self.done = !inside;
+        let inside = self.walk_front()?;
         match &mut self.front {
             Some(front) if inside => {
                 front.pending = true;
@@ -404,28 +412,22 @@ impl Iterator for Range {
 
     #[inline]
     fn next(&mut self) -> Option<EntryGuard> {
-        if self.done {
-            return None;
+        match self.advance() {
+            Ok(true) => self.front.as_ref().map(Stand::entry),
+            Ok(false) => None,
+            Err(error) => Some(EntryGuard(Err(error))),
         }
-        if let Some(entry) = self.glide_front() {
-            return Some(entry);
-        }
-        let stepped = self.step_front();
-        self.outcome(stepped, |range| range.front.as_ref())
     }
 }
 
 impl DoubleEndedIterator for Range {
     #[inline]
     fn next_back(&mut self) -> Option<EntryGuard> {
-        if self.done {
-            return None;
+        match self.advance_back() {
+            Ok(true) => self.back.as_ref().map(Stand::entry),
+            Ok(false) => None,
+            Err(error) => Some(EntryGuard(Err(error))),
         }
-        if let Some(entry) = self.glide_back() {
-            return Some(entry);
-        }
-        let stepped = self.step_back();
-        self.outcome(stepped, |range| range.back.as_ref())
     }
 }
 

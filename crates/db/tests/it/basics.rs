@@ -158,13 +158,21 @@ fn scans_outlive_the_database() {
     db.flush().unwrap();
     let mut scan = db.iter();
     scan.next();
+    assert_eq!(scan.next_ref().unwrap(), Some((1u32.to_be_bytes().as_slice(), [1; 100].as_slice())));
     db.close().unwrap();
+    let mut refused = db.iter();
+    assert_eq!(refused.next_ref().map_err(|error| error.kind()), Err(ErrorKind::Closed));
+    assert_eq!(refused.next_back_ref().unwrap(), None, "an error is said once");
     assert_eq!(db.put("k", "v").map_err(|error| error.kind()), Err(ErrorKind::Closed));
     assert_eq!(db.get("k").map_err(|error| error.kind()), Err(ErrorKind::Closed));
     assert!(db.snapshot().is_err() && db.flush().is_err());
     assert!(db.close().is_ok(), "closing twice is harmless");
     drop(db);
-    assert_eq!(scan.count(), 999);
+    assert_eq!(
+        scan.next_back_ref().unwrap().map(|(key, _)| key.to_vec()),
+        Some(999u32.to_be_bytes().to_vec())
+    );
+    assert_eq!(scan.count(), 997, "what was lent has gone by (INV-SCAN-1)");
 }
 
 #[test]

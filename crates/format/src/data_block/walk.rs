@@ -16,6 +16,7 @@
 use crate::data_block::DataBlock;
 use crate::data_block::layout::Parts;
 use crate::sorted_heads::{Place, place};
+use esker_mem::buffer::Buffer;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::head::head;
 use esker_mem::kind::Kind;
@@ -49,7 +50,7 @@ pub struct Stretch<'a> {
 /// A position in a block, and what stands there.
 #[derive(Debug)]
 pub struct BlockCursor {
-    block: DataBlock,
+    block: DataBlock<Buffer>,
     at: usize,
     head: u64,
     parts: Parts,
@@ -77,7 +78,7 @@ const CLOSED: Open = Open { to: 0, from: usize::MAX, fence: 0, exact: false, che
 impl BlockCursor {
     /// A cursor on the entry at `at`.
     #[must_use]
-    pub fn new(block: DataBlock, at: usize) -> Self {
+    pub fn new(block: DataBlock<Buffer>, at: usize) -> Self {
         let parts = Parts::default();
         let mut cursor = Self { block, at, head: 0, parts, key: KeyRoom::default(), open: CLOSED };
         cursor.key.set_prefix(cursor.block.prefix());
@@ -86,7 +87,7 @@ impl BlockCursor {
     }
 
     /// Goes to the entry at `at` of another block. The stretch is closed.
-    pub fn enter(&mut self, block: DataBlock, at: usize) {
+    pub fn enter(&mut self, block: DataBlock<Buffer>, at: usize) {
         self.block = block;
         self.key.set_prefix(self.block.prefix());
         self.seek(at);
@@ -107,7 +108,7 @@ impl BlockCursor {
     /// The block.
     #[inline]
     #[must_use]
-    pub fn block(&self) -> &DataBlock {
+    pub fn block(&self) -> &DataBlock<Buffer> {
         &self.block
     }
 
@@ -177,7 +178,7 @@ impl BlockCursor {
     #[inline]
     #[must_use]
     pub fn value_slice(&self) -> Slice {
-        self.block.payload.get(self.parts.value_at..self.parts.end).unwrap_or_default()
+        Slice::of_buffer(&self.block.payload, self.parts.value_at..self.parts.end).unwrap_or_default()
     }
 
     /// Opens a stretch. `all_visible` says that every entry of the block is below the stretch's bound. Without heads in the

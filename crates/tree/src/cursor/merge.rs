@@ -284,6 +284,11 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
     }
 
     #[inline]
+    fn value(&self) -> &[u8] {
+        self.winner().value()
+    }
+
+    #[inline]
     fn value_slice(&self) -> Slice {
         self.winner().value_slice()
     }

@@ -122,6 +122,10 @@ impl Cursor for VecCursor {
         self.entry().2
     }
 
+    fn value(&self) -> &[u8] {
+        self.values[self.at.expect("valid")].as_bytes()
+    }
+
     fn value_slice(&self) -> Slice {
         Slice::from(self.values[self.at.expect("valid")].as_str())
     }

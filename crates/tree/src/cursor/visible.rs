@@ -74,6 +74,15 @@ impl<C: Cursor> VisibleCursor<C> {
         }
     }
 
+    /// The value. The cursor must be valid.
+    #[inline]
+    pub(crate) fn value(&self) -> &[u8] {
+        match self.stand {
+            Stand::On | Stand::OnNewest => self.source.value(),
+            Stand::Before | Stand::Nowhere => &self.value,
+        }
+    }
+
     /// The value, pinned. The cursor must be valid.
     #[inline]
     pub(crate) fn value_slice(&self) -> Slice {

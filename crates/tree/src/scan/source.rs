@@ -91,6 +91,11 @@ impl Cursor for Source {
     }
 
     #[inline]
+    fn value(&self) -> &[u8] {
+        on_source!(self, c => c.value())
+    }
+
+    #[inline]
     fn value_slice(&self) -> Slice {
         on_source!(self, c => c.value_slice())
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use esker_format::data_block::DataBlock;
 use esker_format::data_block::walk::{BlockCursor, Glide, Stretch};
+use esker_mem::buffer::Buffer;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::head::head;
 use esker_mem::kind::Kind;
@@ -44,7 +45,7 @@ impl TableCursor {
         Self { table, order, fill, block_at: 0, block: None }
     }
 
-    fn load(&self, block_at: usize) -> Result<DataBlock> {
+    fn load(&self, block_at: usize) -> Result<DataBlock<Buffer>> {
         match self.fill {
             Fill::Cache => self.table.block(block_at),
             Fill::Bypass => self.table.block_uncached(block_at),
@@ -56,7 +57,7 @@ impl TableCursor {
     fn enter(
         &mut self,
         block_at: Option<usize>,
-        choose: impl FnOnce(&DataBlock) -> Option<usize>,
+        choose: impl FnOnce(&DataBlock<Buffer>) -> Option<usize>,
     ) -> Result<bool> {
         // On an error the cursor stands nowhere.
         let held = self.block.take();
@@ -111,7 +112,8 @@ impl Cursor for TableCursor {
             self.block = None;
             return Ok(());
         };
-        let found = |block: &DataBlock| Some(block.lower_bound(key, &order)).filter(|&at| at < block.len());
+        let found =
+            |block: &DataBlock<Buffer>| Some(block.lower_bound(key, &order)).filter(|&at| at < block.len());
         if !self.enter(Some(block_at), found)? {
             // The separator is at or after the key, but the block's last key is before it.
             self.first_of(block_at + 1)?;
@@ -173,6 +175,11 @@ impl Cursor for TableCursor {
     #[inline]
     fn kind(&self) -> Kind {
         self.block.as_ref().map_or(Kind::Put, BlockCursor::kind)
+    }
+
+    #[inline]
+    fn value(&self) -> &[u8] {
+        self.block.as_ref().map_or(&[], BlockCursor::value)
     }
 
     #[inline]

@@ -217,7 +217,7 @@ impl Table {
 
     /// The `at`-th data block, from the cache or through it.
     #[inline]
-    pub(crate) fn block(&self, at: usize) -> Result<DataBlock> {
+    pub(crate) fn block(&self, at: usize) -> Result<DataBlock<Buffer>> {
         Ok(self.load(at)?.into_block())
     }
 
@@ -246,7 +246,7 @@ impl Table {
     }
 
     /// The `at`-th data block, past the cache.
-    pub(crate) fn block_uncached(&self, at: usize) -> Result<DataBlock> {
+    pub(crate) fn block_uncached(&self, at: usize) -> Result<DataBlock<Buffer>> {
         Ok(HeldBlock::new(self.read_block(self.index.entry(at).handle)?).into_block())
     }
 

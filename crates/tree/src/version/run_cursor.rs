@@ -122,6 +122,11 @@ impl Cursor for RunCursor {
     }
 
     #[inline]
+    fn value(&self) -> &[u8] {
+        self.table.as_ref().map_or(&[], TableCursor::value)
+    }
+
+    #[inline]
     fn value_slice(&self) -> Slice {
         self.table.as_ref().map_or_else(Slice::empty, TableCursor::value_slice)
     }

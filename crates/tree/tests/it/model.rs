@@ -11,8 +11,8 @@ use esker_env::random::{Random, SeededRandom};
 use esker_format::codec::Codec;
 use esker_mem::comparator::{KeyOrder, SharedComparator, UserComparator};
 use esker_tree::{
-    Cache, Config, FilterPolicy, FilterPolicyEntry, LevelPolicy, Leveled, SeqNo, SequenceNumberCounter,
-    Snapshot, Tree,
+    Cache, Config, FilterPolicy, FilterPolicyEntry, LevelPolicy, Leveled, Range, SeqNo,
+    SequenceNumberCounter, Snapshot, Tree,
 };
 
 use crate::oracle::Oracle;
@@ -226,6 +226,16 @@ impl Run {
             }
     }
 
+    /// One step of `range`, owned or lent as it happens: both move the same range (INV-SCAN-1).
+    fn take(&self, range: &mut Range, front: bool) -> Option<(Vec<u8>, Vec<u8>)> {
+        if self.below(2) == 0 {
+            let lent = if front { range.next_ref() } else { range.next_back_ref() };
+            return lent.unwrap().map(|(key, value)| (key.to_vec(), value.to_vec()));
+        }
+        let owned = if front { range.next() } else { range.next_back() };
+        owned.map(|entry| entry.into_inner().unwrap()).map(|(key, value)| (key.to_vec(), value.to_vec()))
+    }
+
     fn check_range(&self) {
         let bound = self.bound();
         let (lower, upper) = (self.random_bound(), self.random_bound());
@@ -235,9 +245,8 @@ impl Run {
         let mut expected = std::collections::VecDeque::from(expected);
         loop {
             let front = self.below(2) == 0;
-            let got = if front { range.next() } else { range.next_back() };
+            let got = self.take(&mut range, front);
             let wanted = if front { expected.pop_front() } else { expected.pop_back() };
-            let got = got.map(|entry| entry.into_inner().unwrap());
             let Some((key, value)) = wanted else {
                 assert!(got.is_none(), "an entry too many: {got:?}");
                 break;
@@ -259,8 +268,7 @@ impl Run {
         for front in if self.below(2) == 0 { [true, false] } else { [false, true] } {
             let steps = self.below(expected.len() as u64 + 2);
             for _ in 0..steps {
-                let got = if front { walk.next() } else { walk.next_back() };
-                let got = got.map(|entry| entry.into_inner().unwrap());
+                let got = self.take(&mut walk, front);
                 let wanted = if front { expected.pop_front() } else { expected.pop_back() };
                 let (Some(got), Some((key, value))) = (&got, &wanted) else {
                     assert!(got.is_none() && wanted.is_none(), "{got:?} for {wanted:?} at {bound}");

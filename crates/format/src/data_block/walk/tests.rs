@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::data_block::builder::DataBlockBuilder;
+use esker_mem::buffer::BufferMut;
 
 type Model = Vec<(Vec<u8>, SeqNo, Kind)>;
 
@@ -37,14 +38,19 @@ fn model(numbers: &mut Numbers) -> Model {
     model
 }
 
-fn block(model: &Model) -> DataBlock {
+fn block(model: &Model) -> DataBlock<Buffer> {
     let mut builder = DataBlockBuilder::new(true);
     for (key, seqno, kind) in model {
         builder.add(key, *seqno, *kind, format!("value {seqno}").as_bytes());
     }
     let mut payload = Vec::new();
     builder.finish(&mut payload);
-    DataBlock::decode(Slice::from(payload)).unwrap()
+    checked(&payload)
+}
+
+fn checked(payload: &[u8]) -> DataBlock<Buffer> {
+    DataBlock::check(payload).unwrap();
+    DataBlock::of_checked(BufferMut::copy_of(payload).freeze())
 }
 
 fn check(cursor: &BlockCursor, model: &Model, at: usize) {
@@ -175,7 +181,7 @@ fn nothing_glides_in_a_block_of_whole_keys() {
     builder.add(b"a", 2, Kind::Put, b"");
     let mut payload = Vec::new();
     builder.finish(&mut payload);
-    let mut cursor = BlockCursor::new(DataBlock::decode(Slice::from(payload)).unwrap(), 0);
+    let mut cursor = BlockCursor::new(checked(&payload), 0);
     cursor.open(&Stretch { forward: true, bound: SeqNo::MAX, limits: [None, None], exact: false }, true);
     assert_eq!(cursor.glide_next(), Glide::Stopped);
     assert!(cursor.step_next());
