@@ -7,7 +7,9 @@
 //! | 0 | 8 | the count of references |
 //! | 8 | 8 | the length of the bytes |
 //! | 16 | 8 | the size of the allocation |
-//! | 24 | 1 | whether it was used lately: for the cache that holds it |
+//! | 24 | 8 | the pool that it is from, or none |
+//! | 32 | 1 | whether it was used lately: for the cache that holds it |
+//! | 33 | 1 | whether its memory is the pool's, or the allocator's for want of room in the pool |
 //! | 40 | | the bytes |
 //!
 //! The allocation is aligned to a cache line and the bytes begin at 40, so that the header of a data block (24 bytes)
@@ -20,13 +22,19 @@
 //! initialised bytes; the bytes are written only through a [`BufferMut`], which holds the only reference; and the
 //! allocation is freed by whoever takes the count to zero.
 //!
+//! The memory comes from the allocator or from a [`BufferPool`].
+//!
 //! Not here: parts of a buffer ([`crate::slice`]).
 
+pub mod pool;
+
+use crate::buffer::pool::BufferPool;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ops::Deref;
 use std::process::abort;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// The alignment of a buffer: a cache line.
@@ -41,8 +49,10 @@ struct Header {
     count: AtomicUsize,
     len: usize,
     allocated: usize,
+    pool: Option<Arc<BufferPool>>,
     used_lately: AtomicBool,
-    _reserved: [u8; 15],
+    is_pooled: bool,
+    _reserved: [u8; 6],
 }
 
 const _: () = assert!(BYTES_AT == 40, "a data block's heads begin at a cache line");
@@ -68,21 +78,67 @@ impl BufferMut {
     /// If `len` is beyond what can be addressed.
     #[must_use]
     pub fn new(len: usize) -> Self {
+        Self::allocated(len, None)
+    }
+
+    /// A buffer of `len` bytes, whatever they are, out of `pool`, or from the allocator if there is no room in it.
+    ///
+    /// # Panics
+    ///
+    /// As [`BufferMut::new`].
+    #[must_use]
+    pub fn new_in(pool: &Arc<BufferPool>, len: usize) -> Self {
+        let needed = len.saturating_add(BYTES_AT);
+        match pool.take(needed) {
+            Some((memory, allocated)) => {
+                let pool = Some(Arc::clone(pool));
+                // SAFETY: the run is aligned to a unit, has room for header and bytes, and is given to us alone
+                // (INV-MEM-15); its bytes were initialised when the region was new.
+                unsafe { Self::place(memory, len, allocated, pool, true) }
+            }
+            None => {
+                pool.count_outside(needed, true);
+                Self::allocated(len, Some(Arc::clone(pool)))
+            }
+        }
+    }
+
+    fn allocated(len: usize, pool: Option<Arc<BufferPool>>) -> Self {
         let allocated = len.saturating_add(BYTES_AT);
         let layout = Layout::from_size_align(allocated, LINE);
         assert!(layout.is_ok(), "a buffer cannot be longer than memory");
         let layout = layout.unwrap_or(Layout::new::<Header>());
         // SAFETY: the layout has at least the size of a header.
         let memory = unsafe { alloc_zeroed(layout) };
-        let Some(header) = NonNull::new(memory.cast::<Header>()) else { handle_alloc_error(layout) };
+        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        // SAFETY: the allocation is aligned to a line, has room for header and bytes, and is ours; it is zero.
+        unsafe { Self::place(memory, len, allocated, pool, false) }
+    }
+
+    /// Makes a buffer in `memory`.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is aligned to a line, and `allocated` initialised bytes there, at least as many as header and bytes need,
+    /// belong to the caller alone.
+    unsafe fn place(
+        memory: NonNull<u8>,
+        len: usize,
+        allocated: usize,
+        pool: Option<Arc<BufferPool>>,
+        is_pooled: bool,
+    ) -> Self {
+        let header = memory.cast::<Header>();
         let first = Header {
             count: AtomicUsize::new(1),
             len,
             allocated,
+            pool,
             used_lately: AtomicBool::new(false),
-            _reserved: [0; 15],
+            is_pooled,
+            _reserved: [0; 6],
         };
-        // SAFETY: the allocation is aligned to a line, large enough, and known to nobody else.
+        // SAFETY: aligned, large enough and known to nobody else, by the contract.
         unsafe { header.write(first) };
         Self(Buffer { header })
     }
@@ -183,12 +239,30 @@ impl Buffer {
         self.header == other.header
     }
 
+    /// The address of the buffer: where in its pool it lies.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.header.addr().get()
+    }
+
     #[cold]
     fn free(&mut self) {
-        let allocated = self.header().allocated;
-        let Ok(layout) = Layout::from_size_align(allocated, LINE) else { return };
-        // SAFETY: allocated with this layout, and the last reference is gone (INV-MEM-12).
-        unsafe { dealloc(self.header.as_ptr().cast(), layout) };
+        let memory = self.header.cast::<u8>();
+        // SAFETY: INV-MEM-12: the header is initialised, and the last reference is gone.
+        let header = unsafe { self.header.as_mut() };
+        let (allocated, is_pooled) = (header.allocated, header.is_pooled);
+        // Nothing else in the header has to be dropped.
+        match header.pool.take() {
+            Some(pool) if is_pooled => pool.give_back(memory, allocated),
+            pool => {
+                if let Some(pool) = pool {
+                    pool.count_outside(allocated, false);
+                }
+                let Ok(layout) = Layout::from_size_align(allocated, LINE) else { return };
+                // SAFETY: allocated with this layout, and the last reference is gone (INV-MEM-12).
+                unsafe { dealloc(memory.as_ptr(), layout) };
+            }
+        }
     }
 }
 

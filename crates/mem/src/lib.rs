@@ -9,7 +9,7 @@
 //! * [`memtable`]: the ordered index of recent writes, with one writer at a time and lock-free readers;
 //! * [`sorted_memtable`]: many entries at once, sorted by as many threads as there are, for recovery.
 //!
-//! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `buffer.rs`, `slice.rs`,
+//! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `buffer.rs`, `buffer/pool.rs`, `slice.rs`,
 //! `arena/region.rs`, `memtable/entry.rs` and (one claim about types) `memtable/node.rs`.
 
 pub mod arena;

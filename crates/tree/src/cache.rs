@@ -16,6 +16,10 @@
 //!
 //! [`DescriptorTable`] holds open files, bounded by their number.
 //!
+//! Blocks are read into buffers of a [`BufferPool`], huge pages of memory, where a cache is large enough for that to pay. What
+//! counts against the capacity then is the pages, however full they are. When they and what found no room in them come
+//! to more than there may be, the emptiest page is emptied.
+//!
 //! Files are known here by a [`FileKey`] that is never reused within a process, so that blocks of a deleted file
 //! can never be taken for those of another. A table that is dropped takes its blocks out.
 //!
@@ -33,6 +37,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::{ArcSwapAny, Guard};
 use esker_env::fs::{Fs, FsFile, OpenOptions};
 use esker_format::data_block::DataBlock;
+use esker_mem::buffer::pool::BufferPool;
 use esker_mem::buffer::{Buffer, BufferMut};
 use esker_mem::slice::Slice;
 use quick_cache::sync::Cache as Store;
@@ -167,6 +172,7 @@ pub struct CacheStats {
 /// ```
 pub struct Cache {
     blocks: Store<BlockKey, Stored, BlockWeight, IntegerHash, Eviction>,
+    pool: Arc<BufferPool>,
     capacity_bytes: AtomicU64,
     resident_bytes: AtomicU64,
 }
@@ -182,7 +188,7 @@ impl Cache {
     #[must_use]
     pub fn with_capacity_bytes(capacity_bytes: u64) -> Self {
         let expected_blocks = usize::try_from(capacity_bytes / (8 << 10)).unwrap_or(usize::MAX).max(64);
-        Self {
+        let cache = Self {
             blocks: Store::with(
                 expected_blocks,
                 capacity_bytes,
@@ -190,9 +196,12 @@ impl Cache {
                 IntegerHash::default(),
                 Eviction,
             ),
+            pool: Arc::new(BufferPool::new(0)),
             capacity_bytes: AtomicU64::new(capacity_bytes),
             resident_bytes: AtomicU64::new(0),
-        }
+        };
+        cache.fit();
+        cache
     }
 
     /// Changes the capacity; blocks over it are dropped.
@@ -206,7 +215,7 @@ impl Cache {
     pub fn stats(&self) -> CacheStats {
         CacheStats {
             capacity_bytes: self.capacity_bytes.load(Ordering::Relaxed),
-            block_bytes: self.blocks.weight(),
+            block_bytes: self.block_bytes(),
             resident_bytes: self.resident_bytes.load(Ordering::Relaxed),
             blocks: self.blocks.len() as u64,
         }
@@ -226,12 +235,66 @@ impl Cache {
         BlockSlots { cache: Arc::clone(self), file, slots }
     }
 
-    fn fit(&self) {
+    /// A buffer for a block that is to be read.
+    pub(crate) fn buffer(&self, len: usize) -> BufferMut {
+        BufferMut::new_in(&self.pool, len)
+    }
+
+    /// What blocks take: whole pages of the pool, and what is not in it.
+    fn block_bytes(&self) -> u64 {
+        let held = self.pool.held_bytes();
+        if held == 0 {
+            return self.blocks.weight();
+        }
+        (held + self.pool.outside_bytes() + self.blocks.len() * ENTRY_OVERHEAD_BYTES) as u64
+    }
+
+    /// What blocks may take.
+    fn room(&self) -> u64 {
         let capacity = self.capacity_bytes.load(Ordering::Relaxed);
-        let resident = self.resident_bytes.load(Ordering::Relaxed);
-        self.blocks.set_capacity(capacity.saturating_sub(resident));
+        capacity.saturating_sub(self.resident_bytes.load(Ordering::Relaxed))
+    }
+
+    fn fit(&self) {
+        let room = self.room();
+        let (in_pages, in_blocks) = if room < POOLED_FROM_BYTES {
+            (0, room)
+        } else {
+            // Pages leave room for the store's own entries, and blocks leave room in the pages: what is let go leaves holes
+            // that the next block has to fit into.
+            (room - room / 32, room - room / 16)
+        };
+        self.pool.set_limit_bytes(usize::try_from(in_pages).unwrap_or(usize::MAX));
+        self.blocks.set_capacity(in_blocks);
+        self.empty_pages();
+    }
+
+    /// Empties so many pages as are held beyond what blocks may take. A page of which a reader holds something is given
+    /// back when that is let go; it is not a reason to empty another one in its place.
+    fn empty_pages(&self) {
+        let (room, held, closing) = (self.room(), self.pool.held_bytes(), self.pool.closing_bytes());
+        // The usual case without asking the store.
+        if held <= closing || (held - closing + self.pool.outside_bytes()) as u64 <= room - room / 32 {
+            return;
+        }
+        let excess = self.block_bytes().saturating_sub(room + closing as u64);
+        for _ in 0..excess.div_ceil(PAGE_BYTES) {
+            let Some(page) = self.pool.close_emptiest_page() else { return };
+            self.blocks.retain(|key, block| {
+                let stays = !page.contains(&block.buffer.address());
+                if !stays && let Some(slot) = block.slots.get(key.ordinal) {
+                    slot.compare_and_swap(&Some(block.buffer.clone()), None);
+                }
+                stays
+            });
+        }
     }
 }
+
+/// Room for blocks from which on they lie in huge pages; below, a page more or less would be too much of it.
+const POOLED_FROM_BYTES: u64 = 32 << 20;
+
+const PAGE_BYTES: u64 = 2 << 20;
 
 /// Bytes of resident metadata that count against a [`Cache`].
 #[derive(Debug)]
@@ -292,6 +355,7 @@ impl BlockSlots {
         }
         let stored = Stored { buffer: buffer.clone(), slots: Arc::clone(&self.slots) };
         self.cache.blocks.insert(BlockKey { file: self.file, ordinal }, stored);
+        self.cache.empty_pages();
     }
 }
 

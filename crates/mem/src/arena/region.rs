@@ -19,7 +19,7 @@ pub(crate) const LINE: usize = 64;
 const ALLOCATED_ALIGN: usize = 16;
 
 /// The size of a huge page.
-const HUGE_PAGE: usize = 2 << 20;
+pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
 /// The size of a page, or of several.
 const PAGE: usize = 4096;
@@ -123,6 +123,36 @@ impl Region {
     pub(crate) fn clear(&mut self) {
         // SAFETY: all of the region is ours, and nobody else has a reference to any of it.
         unsafe { self.base.as_ptr().write_bytes(0, self.len) };
+    }
+
+    /// Gives the memory of whole pages back to the system; the next to look finds zeros. Where the system cannot take it,
+    /// it stays as it is.
+    ///
+    /// # Safety
+    ///
+    /// The range lies within the region, and nobody has a slice or cells of it.
+    #[cold]
+    pub(crate) unsafe fn give_back(&self, at: usize, len: usize) {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::mm::{Advice, madvise};
+            let first = self.address(at);
+            // SAFETY: the caller keeps the range within the region, and nobody minds its contents.
+            let _ = unsafe { madvise(first.as_ptr().cast(), len, Advice::LinuxDontNeed) };
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (at, len);
+    }
+
+    /// The address of byte `at`.
+    ///
+    /// # Panics
+    ///
+    /// If it is not within the region: our own bug.
+    pub(crate) fn address(&self, at: usize) -> NonNull<u8> {
+        assert!(at < self.len, "an address lies within its region");
+        // SAFETY: within the region, as just checked.
+        unsafe { self.base.add(at) }
     }
 
     /// The size in bytes.

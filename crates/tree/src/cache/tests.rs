@@ -152,3 +152,40 @@ fn slots_and_store_agree_whatever_threads_do() {
     cache.set_capacity_bytes(0);
     assert!((0..600).all(|ordinal| slots.get(ordinal).is_none()), "an empty cache holds no block");
 }
+
+#[test]
+fn pages_count_whole_and_go_when_the_cache_shrinks() {
+    let cache = Arc::new(Cache::with_capacity_bytes(64 << 20));
+    let slots = cache.slots(FileKey::next(), 20_000);
+    let insert = |ordinal: usize, bytes: usize| {
+        let mut buffer = cache.buffer(bytes);
+        buffer.bytes_mut()[..8].copy_from_slice(&ordinal.to_le_bytes());
+        slots.insert(ordinal, &HeldBlock::new(buffer.freeze()));
+        let stats = cache.stats();
+        assert!(stats.block_bytes + stats.resident_bytes <= stats.capacity_bytes, "{stats:?}");
+    };
+    // Blocks of one size, and then of others that do not fit into the holes they leave.
+    for ordinal in 0..12_000 {
+        insert(ordinal, 8 << 10);
+    }
+    assert!(cache.pool.held_bytes() > 56 << 20, "{:?}", cache.pool);
+    assert!(cache.stats().blocks > 6500, "{:?}", cache.stats());
+    for ordinal in 12_000..14_000 {
+        insert(ordinal, 40 << 10);
+    }
+    check_slots(&cache, &[&slots]);
+    let late = (13_000..14_000).filter(|&ordinal| slots.get(ordinal).is_some()).count();
+    // Blocks that nobody used a second time have a small share of the store.
+    assert!(late > 20, "{late} of the later blocks are cached");
+    // What a reader holds keeps its page, and no other.
+    let ordinal = (0..14_000).find(|&ordinal| slots.get(ordinal).is_some()).unwrap();
+    let held = slots.get(ordinal).unwrap();
+    cache.set_capacity_bytes(40 << 20);
+    assert!(cache.stats().block_bytes <= (40 << 20) + super::PAGE_BYTES, "{:?}", cache.stats());
+    check_slots(&cache, &[&slots]);
+    cache.set_capacity_bytes(0);
+    assert!(cache.pool.held_bytes() as u64 <= super::PAGE_BYTES, "{:?}", cache.pool);
+    assert!(is_right(&held, ordinal));
+    drop(held);
+    assert_eq!(cache.stats().block_bytes, 0);
+}

@@ -25,7 +25,7 @@ use esker_format::index_block::Index;
 use esker_format::manifest::AddedTable;
 use esker_format::properties::Properties;
 use esker_format::table::{FOOTER_BYTES, Footer};
-use esker_mem::buffer::{Buffer, BufferMut};
+use esker_mem::buffer::Buffer;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
@@ -263,7 +263,7 @@ impl Table {
             source.descriptors.open(self.file, &*source.fs, path).map_err(|e| Error::io("open", path, e))?;
         let len = usize::try_from(handle.len)
             .map_err(|_| Error::Unsupported { path: path.into(), what: "huge blocks" })?;
-        let mut stored = BufferMut::new(len);
+        let mut stored = source.cache.buffer(len);
         file.read_exact_at(stored.bytes_mut(), handle.offset).map_err(|e| Error::io("read", path, e))?;
         let corrupt = |e: DecodeError| Error::corrupt(path, e);
         let buffer = match open_block(BlockType::Data, stored.bytes_mut(), handle.offset).map_err(corrupt)? {
@@ -271,7 +271,11 @@ impl Table {
                 stored.truncate(len);
                 stored.freeze()
             }
-            Opened::Decompressed(payload) => BufferMut::copy_of(&payload).freeze(),
+            Opened::Decompressed(payload) => {
+                let mut buffer = source.cache.buffer(payload.len());
+                buffer.bytes_mut().copy_from_slice(&payload);
+                buffer.freeze()
+            }
         };
         DataBlock::check(&buffer).map_err(corrupt)?;
         Ok(buffer)
