@@ -69,6 +69,15 @@ impl Filter {
         }
     }
 
+    /// Asks the processor for what [`Filter::may_contain`] will look at.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        match &self.kind {
+            FilterOf::Bloom(bloom) => bloom.prefetch(hash),
+            FilterOf::Burr(burr) => burr.prefetch(hash),
+        }
+    }
+
     /// The kind's id, as on disk.
     #[must_use]
     pub const fn kind_id(&self) -> u8 {

@@ -29,6 +29,7 @@
 pub mod pool;
 
 use crate::buffer::pool::BufferPool;
+use crate::prefetch::{LINE_BYTES as LINE, prefetch};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ops::Deref;
@@ -36,9 +37,6 @@ use std::process::abort;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-
-/// The alignment of a buffer: a cache line.
-const LINE: usize = 64;
 
 /// Where the bytes begin.
 const BYTES_AT: usize = size_of::<Header>();
@@ -219,17 +217,10 @@ impl Buffer {
     /// Asks the processor to fetch the first `len` bytes, without waiting for them. A hint: nothing is read.
     #[inline]
     pub fn prefetch(&self, len: usize) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let first = self.header.as_ptr().cast::<i8>();
-            for at in (0..BYTES_AT.saturating_add(len)).step_by(LINE) {
-                // SAFETY: a prefetch does not access memory in the sense of the language and never faults.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(at)) };
-            }
+        let first = self.header.as_ptr().cast::<u8>();
+        for at in (0..BYTES_AT.saturating_add(len)).step_by(LINE) {
+            prefetch(first.wrapping_add(at));
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = len;
     }
 
     /// Whether this and `other` are the same buffer.

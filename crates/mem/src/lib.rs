@@ -9,7 +9,7 @@
 //! * [`memtable`]: the ordered index of recent writes, with one writer at a time and lock-free readers;
 //! * [`sorted_memtable`]: many entries at once, sorted by as many threads as there are, for recovery.
 //!
-//! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `buffer.rs`, `buffer/pool.rs`, `slice.rs`,
+//! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `prefetch.rs`, `buffer.rs`, `buffer/pool.rs`, `slice.rs`,
 //! `arena/region.rs`, `memtable/entry.rs` and (one claim about types) `memtable/node.rs`.
 
 pub mod arena;
@@ -18,6 +18,7 @@ pub mod comparator;
 pub mod head;
 pub mod kind;
 pub mod memtable;
+pub mod prefetch;
 pub mod seqno;
 pub mod slice;
 pub mod sorted_memtable;

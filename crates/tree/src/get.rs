@@ -1,8 +1,9 @@
 //! Point lookup: the read path of one tree.
 //!
-//! 1. Hash the key once, for memtables and filters alike.
+//! 1. Hash the key once, for memtables and filters alike, and ask the processor for the filters' lines of all runs.
 //! 2. Ask the active memtable, then the sealed ones, newest first.
-//! 3. Ask the runs, newest first: at most one table of each.
+//! 3. Ask the runs, newest first: at most one table of each. The last run's filter is asked only where keys are not
+//!    [expected](expectation) to be there.
 //!
 //! Every source answers with its newest version below the bound. The first answer ends the search if no source
 //! that was not asked yet holds anything newer (INV-READ-2): that is always so where sequence numbers came in
@@ -13,6 +14,8 @@
 //!
 //! Not here: ranges ([`crate::scan`]).
 
+pub(crate) mod expectation;
+
 use esker_format::checksum::key_hash;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
@@ -20,69 +23,118 @@ use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
 use crate::error::Result;
+use crate::get::expectation::Expectation;
 use crate::state::View;
-use crate::table::reader::Found;
+use crate::table::reader::{Found, Table};
+
+/// Runs whose filters are asked for ahead: more than a settled tree has.
+const AHEAD_RUNS: usize = 8;
 
 /// The value of `key` as seen below `bound`.
 #[inline]
 pub(crate) fn get(view: &View, order: &KeyOrder, key: &[u8], bound: SeqNo) -> Result<Option<Slice>> {
-    let found = newest(view, order, key, bound)?;
-    Ok(found.filter(|found| !found.kind.is_tombstone()).map(|found| found.value))
+    let mut lookup = Lookup::new(key, bound);
+    newest(view, order, &mut lookup)?;
+    Ok(lookup.into_value())
 }
 
 /// Whether `key` has a value below `bound`.
 pub(crate) fn contains(view: &View, order: &KeyOrder, key: &[u8], bound: SeqNo) -> Result<bool> {
-    Ok(newest(view, order, key, bound)?.is_some_and(|found| !found.kind.is_tombstone()))
+    Ok(get(view, order, key, bound)?.is_some())
 }
 
-/// The newest version of `key` below `bound`, tombstones included.
-fn newest(view: &View, order: &KeyOrder, key: &[u8], bound: SeqNo) -> Result<Option<Found>> {
-    let hash = key_hash(key);
-    let mut best: Option<Found> = None;
+/// The search for one key, and what it has come to.
+pub(crate) struct Lookup<'k> {
+    pub(crate) key: &'k [u8],
+    pub(crate) hash: u64,
+    /// Only what is below counts.
+    pub(crate) bound: SeqNo,
+    /// The newest version that was found, a tombstone perhaps.
+    found: Option<Found>,
+}
+
+impl<'k> Lookup<'k> {
+    #[inline]
+    pub(crate) fn new(key: &'k [u8], bound: SeqNo) -> Self {
+        Self { key, hash: key_hash(key), bound, found: None }
+    }
+
+    /// Whether nothing up to `highest_seqno` can be newer than what was found (INV-READ-2).
+    #[inline]
+    pub(crate) fn is_settled_by(&self, highest_seqno: SeqNo) -> bool {
+        self.found.as_ref().is_some_and(|found| found.seqno >= highest_seqno)
+    }
+
+    #[inline]
+    fn is_newer(&self, seqno: SeqNo) -> bool {
+        self.found.as_ref().is_none_or(|found| seqno > found.seqno)
+    }
+
+    /// Takes what a source answered, if it is newer than what was found.
+    #[inline]
+    pub(crate) fn take_newer(&mut self, found: Option<Found>) {
+        if let Some(found) = found
+            && self.is_newer(found.seqno)
+        {
+            self.found = Some(found);
+        }
+    }
+
+    /// The value, if that is what was found.
+    #[inline]
+    pub(crate) fn into_value(self) -> Option<Slice> {
+        self.found.filter(|found| !found.kind.is_tombstone()).map(|found| found.value)
+    }
+}
+
+/// Looks for the newest version of the key below the bound.
+fn newest(view: &View, order: &KeyOrder, lookup: &mut Lookup<'_>) -> Result<()> {
+    let (key, hash, bound) = (lookup.key, lookup.hash, lookup.bound);
+    let expectation = Expectation::of_thread();
+    let runs = view.version.runs();
+    let mut ahead: [Option<&Table>; AHEAD_RUNS] = [None; AHEAD_RUNS];
+    for (i, (table, run)) in ahead.iter_mut().zip(runs).enumerate() {
+        *table = run.table_for(key, order);
+        let will_be_asked = i + 1 < runs.len() || !expectation.is_present();
+        if let Some(table) = table.filter(|_| will_be_asked) {
+            table.prefetch_filter(hash);
+        }
+    }
+    from_memtables(view, lookup);
+    for (i, run) in runs.iter().enumerate() {
+        // A run that holds nothing newer than what was found cannot change the answer.
+        if lookup.is_settled_by(run.highest_seqno()) {
+            continue;
+        }
+        let table = ahead.get(i).copied().unwrap_or_else(|| run.table_for(key, order));
+        let Some(table) = table else { continue };
+        let is_last = i + 1 == runs.len() && lookup.found.is_none();
+        let found = table.get(key, hash, bound, is_last && expectation.is_present())?;
+        if is_last {
+            expectation.note(found.is_some());
+        }
+        lookup.take_newer(found);
+    }
+    Ok(())
+}
+
+/// Asks the memtables, newest first.
+#[inline]
+pub(crate) fn from_memtables(view: &View, lookup: &mut Lookup<'_>) {
     for (i, generation) in view.generations().enumerate() {
         // The active memtable of a settled tree is empty: its hash index is not worth a look.
         if generation.memtable.is_empty() {
             continue;
         }
-        if let Some(version) = generation.memtable.get(key, hash, bound) {
-            if is_newer(&best, version.seqno) {
-                best = Some(copy(version.seqno, version.kind, version.value));
+        if let Some(version) = generation.memtable.get(lookup.key, lookup.hash, lookup.bound) {
+            if lookup.is_newer(version.seqno) {
+                lookup.found = Some(copy(version.seqno, version.kind, version.value));
             }
-            if best.as_ref().is_some_and(|found| found.seqno >= highest_after(view, i)) {
-                return Ok(best);
+            if lookup.is_settled_by(highest_after(view, i)) {
+                return;
             }
         }
     }
-    from_runs(view, order, key, hash, bound, best)
-}
-
-/// Continues in the runs, with what the memtables had.
-fn from_runs(
-    view: &View,
-    order: &KeyOrder,
-    key: &[u8],
-    hash: u64,
-    bound: SeqNo,
-    mut best: Option<Found>,
-) -> Result<Option<Found>> {
-    for run in view.version.runs() {
-        // A run that holds nothing newer than what was found cannot change the answer.
-        if best.as_ref().is_some_and(|found| found.seqno >= run.highest_seqno()) {
-            continue;
-        }
-        let Some(table) = run.table_for(key, order) else { continue };
-        if let Some(found) = table.get(key, hash, bound)?
-            && is_newer(&best, found.seqno)
-        {
-            best = Some(found);
-        }
-    }
-    Ok(best)
-}
-
-#[inline]
-fn is_newer(best: &Option<Found>, seqno: SeqNo) -> bool {
-    best.as_ref().is_none_or(|found| seqno > found.seqno)
 }
 
 fn copy(seqno: SeqNo, kind: Kind, value: &[u8]) -> Found {

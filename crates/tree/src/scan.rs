@@ -97,6 +97,7 @@ impl Range {
         let runs = view
             .version
             .runs()
+            .iter()
             .map(|run| Source::Run(RunCursor::new(run.clone(), self.order.clone(), Fill::Cache)));
         let key = |bound: &Bound<UserKey>| match bound {
             Bound::Included(key) | Bound::Excluded(key) => Some(key.clone()),

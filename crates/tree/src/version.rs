@@ -31,6 +31,8 @@ pub(crate) const LEVELS: usize = 7;
 pub(crate) struct Version {
     /// For each level its runs, newest first.
     levels: Vec<Vec<Run>>,
+    /// All of them again, newest first: what a point lookup walks.
+    runs: Box<[Run]>,
     /// The highest sequence number of all tables.
     highest_seqno: Option<SeqNo>,
 }
@@ -45,7 +47,7 @@ pub(crate) struct Placed {
 
 impl Version {
     pub(crate) fn empty() -> Self {
-        Self { levels: vec![Vec::new(); LEVELS], highest_seqno: None }
+        Self { levels: vec![Vec::new(); LEVELS], runs: Box::default(), highest_seqno: None }
     }
 
     /// The version with `removed` taken out and `added` put in.
@@ -72,7 +74,8 @@ impl Version {
         }
         let highest_seqno =
             levels.iter().flatten().flat_map(Run::tables).map(|table| table.highest_seqno()).max();
-        Self { levels, highest_seqno }
+        let runs = levels.iter().flatten().cloned().collect();
+        Self { levels, runs, highest_seqno }
     }
 
     /// For each level its runs, newest first.
@@ -82,8 +85,8 @@ impl Version {
 
     /// All runs, newest first.
     #[inline]
-    pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.levels.iter().flatten()
+    pub(crate) fn runs(&self) -> &[Run] {
+        &self.runs
     }
 
     /// All tables with their places.
@@ -107,6 +110,6 @@ impl Version {
 
     /// Whether every run is in order and disjoint (INV-TREE-2).
     pub(crate) fn is_consistent(&self, order: &KeyOrder) -> bool {
-        self.runs().all(|run| run.is_disjoint(order))
+        self.runs().iter().all(|run| run.is_disjoint(order))
     }
 }

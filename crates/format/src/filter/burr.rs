@@ -55,6 +55,7 @@ pub use layout::KIND_BURR;
 use crate::error::{DecodeError, Problem};
 use crate::reader::Reader;
 use equation::{THRESHOLDS, coefficients, first_hash, is_odd, next_hash, place, result};
+use esker_mem::prefetch::{LINE_BYTES, prefetch};
 use esker_mem::slice::Slice;
 use layout::{MAX_LAYERS, MAX_RESULT_BITS, MIN_RESULT_BITS, TAIL_BYTES};
 use std::sync::Arc;
@@ -155,6 +156,20 @@ impl Burr {
             hash = next_hash(hash);
         }
         self.rest.binary_search(&(hash as u32)).is_ok()
+    }
+
+    /// Asks the processor for the words of a hash in the first layer.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        let Some(layer) = self.layers.first().filter(|layer| layer.bucket_count > 0) else { return };
+        let (bucket, _) = place(first_hash(hash, self.seed), layer.bucket_count);
+        let width = usize::from(self.result_bits);
+        let from = layer.first_word + bucket * width;
+        for word in
+            self.solution.get(from..from + 2 * width).unwrap_or_default().iter().step_by(LINE_BYTES / 8)
+        {
+            prefetch(std::ptr::from_ref(word));
+        }
     }
 
     /// The offset below which a bucket's keys are in the next layer.

@@ -8,6 +8,7 @@
 //! used; large regions that are in use ask for huge pages. A recycled region holds whatever its former user left:
 //! whoever allocates cells initialises them.
 
+use crate::prefetch::prefetch;
 use crate::sync::AtomicU64;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
@@ -212,15 +213,7 @@ impl Region {
     /// Asks the processor to fetch the cache line at `at`. A hint: it is harmless anywhere.
     #[inline]
     pub(crate) fn prefetch(&self, at: usize) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let address = self.base.as_ptr().wrapping_add(at).cast::<i8>();
-            // SAFETY: a prefetch does not access memory in the sense of the language and never faults.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = at;
+        prefetch(self.base.as_ptr().wrapping_add(at));
     }
 }
 

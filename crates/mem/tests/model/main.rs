@@ -37,7 +37,7 @@ mod library {
     pub(crate) mod memtable;
 }
 
-pub(crate) use esker_mem::{comparator, head, kind, seqno};
+pub(crate) use esker_mem::{comparator, head, kind, prefetch, seqno};
 pub(crate) use library::{arena, memtable};
 
 mod protocol;

@@ -11,6 +11,7 @@
 //!
 //! Not here: walking ([`super::cursor`]), writing ([`super::writer`]).
 
+use std::cmp::Ordering as Order;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -192,16 +193,53 @@ impl Table {
         self.filter.as_ref().is_none_or(|filter| filter.may_contain(hash))
     }
 
-    /// The newest version of `key` below `bound`. `hash` is the key's hash.
+    /// Asks the processor for what [`Table::may_contain`] will look at.
     #[inline]
-    pub(crate) fn get(&self, key: &[u8], hash: u64, bound: SeqNo) -> Result<Option<Found>> {
-        if !self.may_contain(hash) {
+    pub(crate) fn prefetch_filter(&self, hash: u64) {
+        if let Some(filter) = &self.filter {
+            filter.prefetch(hash);
+        }
+    }
+
+    /// The newest version of `key` below `bound`. `hash` is the key's hash.
+    ///
+    /// Where the key is `expected` to be here, the filter is not asked but before a block is read from the file: a key that
+    /// is here would only wait for it.
+    #[inline]
+    pub(crate) fn get(&self, key: &[u8], hash: u64, bound: SeqNo, expected: bool) -> Result<Option<Found>> {
+        if !expected && !self.may_contain(hash) {
             return Ok(None);
         }
+        let Some(at) = self.place_of(key) else { return Ok(None) };
+        let held = match self.cached(at) {
+            Some(held) => held,
+            None if expected && !self.may_contain(hash) => return Ok(None),
+            None => self.load_from_file(at)?,
+        };
+        self.find(at, held, key, bound)
+    }
+
+    /// The first block that may hold `key`.
+    #[inline]
+    pub(crate) fn place_of(&self, key: &[u8]) -> Option<usize> {
         let order = &self.source.order;
-        let Some(mut at) = self.index.seek(key, order) else { return Ok(None) };
+        if order.compare(self.smallest(), key) == Order::Greater {
+            return None;
+        }
+        self.index.seek(key, order)
+    }
+
+    /// The newest version of `key` below `bound`, in the block `at`, which is `held`, or in those after it.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        mut at: usize,
+        mut held: HeldBlock,
+        key: &[u8],
+        bound: SeqNo,
+    ) -> Result<Option<Found>> {
+        let order = &self.source.order;
         loop {
-            let held = self.load(at)?;
             let block = held.block();
             if let Some(i) = block.find(key, bound, order) {
                 let (seqno, kind) = (block.seqno(i), block.kind(i));
@@ -212,6 +250,7 @@ impl Table {
             if at == self.index.len() || !ends_with(&block, key, order) {
                 return Ok(None);
             }
+            held = self.load(at)?;
         }
     }
 
@@ -223,16 +262,18 @@ impl Table {
 
     /// The `at`-th data block, from the cache or through it, for a short look.
     #[inline]
-    fn load(&self, at: usize) -> Result<HeldBlock> {
-        match self.slots.get(at) {
-            Some(held) => {
-                // What a search looks at before it knows the entry: all of these misses overlap.
-                held.prefetch(self.lead_bytes);
-                self.slots.note_use(at, &held);
-                Ok(held)
-            }
-            None => self.load_from_file(at),
-        }
+    pub(crate) fn load(&self, at: usize) -> Result<HeldBlock> {
+        self.cached(at).map_or_else(|| self.load_from_file(at), Ok)
+    }
+
+    /// The `at`-th data block, if it is in the cache.
+    #[inline]
+    pub(crate) fn cached(&self, at: usize) -> Option<HeldBlock> {
+        let held = self.slots.get(at)?;
+        // What a search looks at before it knows the entry: all of these misses overlap.
+        held.prefetch(self.lead_bytes);
+        self.slots.note_use(at, &held);
+        Some(held)
     }
 
     #[cold]

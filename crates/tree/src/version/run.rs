@@ -60,11 +60,10 @@ impl Run {
         self.tables.partition_point(|t| order.compare(t.largest(), key) == Ordering::Less)
     }
 
-    /// The only table that may hold `key`.
+    /// The only table that may hold `key`; the key may lie before it.
     #[inline]
-    pub(crate) fn table_for(&self, key: &[u8], order: &KeyOrder) -> Option<&Arc<Table>> {
-        let table = self.tables.get(self.position(key, order))?;
-        (order.compare(table.smallest(), key) != Ordering::Greater).then_some(table)
+    pub(crate) fn table_for(&self, key: &[u8], order: &KeyOrder) -> Option<&Table> {
+        self.tables.get(self.position(key, order)).map(|table| &**table)
     }
 
     /// Whether the tables are in order and disjoint.

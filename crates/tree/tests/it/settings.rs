@@ -104,6 +104,29 @@ fn each_filter_takes_its_bits_and_lets_its_part_through() {
     }
 }
 
+/// While keys are mostly found, the last run's filter is not asked first. It is asked all the same before a file is read for
+/// a key, and the answers are what they were.
+#[test]
+fn a_filter_spares_files_also_where_keys_are_expected() {
+    for cache_bytes in [0, 64 << 20] {
+        let cache = Arc::new(Cache::with_capacity_bytes(cache_bytes));
+        let tree = config(&Arc::new(MemFs::new())).use_cache(cache).open().unwrap();
+        for i in 0..20_000 {
+            tree.insert(format!("key{i:05}"), "value", i).unwrap();
+        }
+        tree.flush_active_memtable(0).unwrap();
+        let found = |key: &str| tree.get(key, SeqNo::MAX).unwrap().is_some();
+        let mut read_in_vain = 0;
+        for i in (0..20_000).step_by(20) {
+            assert!((i..i + 20).all(|i| found(&format!("key{i:05}"))));
+            let before = tree.metrics().blocks_read.get();
+            assert!(!found(&format!("key{i:05}a")) && !found("before") && !found("last"), "{i}");
+            read_in_vain += tree.metrics().blocks_read.get() - before;
+        }
+        assert!(read_in_vain < 50, "{read_in_vain} blocks were read for 2000 absent keys");
+    }
+}
+
 /// Level by level: level 0 as the first entry says, the last level as the last does.
 #[test]
 fn each_level_has_its_own_filter() {
