@@ -69,14 +69,18 @@ pub mod walk;
 use crate::data_block::fingerprints::{SHORT_TIE, fingerprint, matches};
 use crate::data_block::layout::{Entry, Layout, STRUCTURE};
 use crate::error::DecodeError;
-use crate::sorted_heads::{Place, compare_tied, equal_range, place, push_head};
+use crate::sorted_heads::{Place, compare_tied, count_below, equal_range, place, push_head};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::head::head;
 use esker_mem::kind::Kind;
+use esker_mem::prefetch::{LINE_BYTES, prefetch};
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 use std::cmp::Ordering;
 use std::ops::{Deref, Range};
+
+/// How much of an entry is asked for ahead: the rest of a long one follows by itself.
+const PREFETCHED_LINES: usize = 4;
 
 /// A decoded data block: the payload, and where its parts are. Cheap to share: everything else stays in the payload,
 /// which may be a slice that keeps it alive or bytes that somebody else does.
@@ -190,6 +194,17 @@ impl<P: Deref<Target = [u8]>> DataBlock<P> {
         }
         let end = self.end_of_equals(&found, key);
         self.first_below(found.index + 1..end, bound)
+    }
+
+    /// Asks the processor for the entry that [`DataBlock::find`] will most likely look at, without looking at it.
+    #[inline]
+    pub fn prefetch(&self, key: &[u8], order: &KeyOrder) {
+        if self.layout.has_heads && order.is_bytes() && key.len() >= self.layout.lcp {
+            let suffix = key.get(self.layout.lcp..).unwrap_or_default();
+            let index = count_below(self.layout.heads(&self.payload), head(suffix));
+            let entry = self.payload.get(self.layout.entry_range(&self.payload, index)).unwrap_or_default();
+            entry.iter().step_by(LINE_BYTES).take(PREFETCHED_LINES).for_each(|byte| prefetch(byte));
+        }
     }
 
     /// Whether the entries at `index` and before it have the same user key. False at the first entry.

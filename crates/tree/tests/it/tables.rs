@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use esker_env::fs::{Fs, OpenOptions};
 use esker_env::memory::MemFs;
-use esker_tree::{Config, EntryGuard, Error, ErrorKind, LevelPolicy, SeqNo, SequenceNumberCounter, Tree};
+use esker_tree::{
+    Cache, Config, EntryGuard, Error, ErrorKind, LevelPolicy, SeqNo, SequenceNumberCounter, Tree,
+};
 
 use crate::model::Reversed;
 
@@ -220,4 +222,45 @@ fn the_files_of_replaced_tables_go_with_their_last_reader() {
     assert!(tables(&fs) > tree.tables().len(), "the reader still holds {before} files");
     assert_eq!(reader.count(), 99);
     assert_eq!(tables(&fs), tree.tables().len());
+}
+
+/// Keys that are looked up side by side get what each would alone: over memtables, several runs, tombstones, versions that
+/// fill several blocks, absent keys, repeated keys, and blocks that are not cached.
+#[test]
+fn many_keys_at_once_get_what_each_gets_alone() {
+    for (cache_bytes, shape) in
+        [(0, "k"), (64 << 20, "k"), (64 << 20, "a long prefix that all of the keys share/")]
+    {
+        let fs = Arc::new(MemFs::new());
+        let cache = Arc::new(Cache::with_capacity_bytes(cache_bytes));
+        let tree = config(&fs).use_cache(cache).data_block_size_policy(LevelPolicy::all(512)).open().unwrap();
+        let key = |i: u64| format!("{shape}{i:04}");
+        let held = tree.snapshot(1).unwrap();
+        let mut seqno = 0;
+        for round in 0..4u64 {
+            for i in (0..2000).filter(|i| i % (round + 2) == 0) {
+                if (i + round) % 7 == 0 {
+                    tree.remove(key(i), seqno).unwrap();
+                } else {
+                    tree.insert(key(i), format!("{round}@{seqno}"), seqno).unwrap();
+                }
+                seqno += 1;
+            }
+            for _ in 0..100 {
+                tree.insert(key(6), format!("{round}@{seqno}, of many"), seqno).unwrap();
+                seqno += 1;
+            }
+            if round < 3 {
+                tree.flush_active_memtable(0).unwrap();
+            }
+        }
+        drop(held);
+        let keys: Vec<_> = (0..2100).map(|i| key(i * 1103 % 2100)).chain([key(6), key(6)]).collect();
+        for bound in [seqno / 3, seqno / 2, SeqNo::MAX] {
+            for keys in [&keys[..], &keys[..1], &keys[1000..1013], &[]] {
+                let alone: Vec<_> = keys.iter().map(|key| tree.get(key, bound).unwrap()).collect();
+                assert_eq!(tree.multi_get(keys, bound).unwrap(), alone, "{cache_bytes} {shape} {bound}");
+            }
+        }
+    }
 }
