@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use esker_env::fs::{FsFile, OpenOptions, SharedFs};
 use esker_format::ids::{LogId, SegmentId};
-use esker_format::log::frame::{FRAME_HEADER_BYTES, FrameAt, FrameMeta, decode_frame, stated_frame_len};
+use esker_format::log::frame::{
+    FRAME_HEADER_BYTES, Frame, FrameAt, FrameMeta, decode_frame, frame_len, stated_frame_len,
+};
 use esker_format::log::header::{LOG_HEADER_BYTES, LogHeader, LogKind};
 
 use crate::error::{Error, Result};
@@ -114,6 +116,16 @@ impl Scan {
             return Ok(Scanned::End);
         }
         let (log_id, offset) = (self.log_id, self.offset);
+        // Most frames lie in the window, which never reaches past the end. What looks bad may only be cut off there.
+        let at = usize::try_from(offset.wrapping_sub(self.window_offset)).unwrap_or(usize::MAX);
+        let held = self.window.get(at..).unwrap_or_default();
+        if let FrameAt::Frame(Frame { meta, payload, .. }) = decode_frame(held, log_id, offset) {
+            self.offset += frame_len(payload.len() as u64);
+            // As a place, since what follows fills the window again.
+            let from = at + FRAME_HEADER_BYTES;
+            let payload = from..from + payload.len();
+            return Ok(Scanned::Frame { meta, payload: self.window.get(payload).unwrap_or_default() });
+        }
         let room = self.end - self.offset;
         let head = self.bytes(FRAME_HEADER_BYTES)?;
         if head.iter().all(|byte| *byte == 0) {

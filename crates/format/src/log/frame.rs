@@ -185,12 +185,10 @@ pub fn stated_frame_len(header: &[u8], log: LogId) -> Option<u64> {
 /// What stands at the front of `bytes`, which begin at `offset` of the file of `log` and reach to its end.
 #[must_use]
 pub fn decode_frame(bytes: &[u8], log: LogId, offset: u64) -> FrameAt<'_> {
-    let header = bytes.get(..FRAME_HEADER_BYTES).unwrap_or(bytes);
-    if header.iter().all(|&byte| byte == 0) {
-        return FrameAt::CleanEnd;
-    }
+    // Frames first, since almost all that is asked about are.
     match decode(bytes, log, offset) {
         Ok(frame) => FrameAt::Frame(frame),
+        Err(_) if bytes.iter().take(FRAME_HEADER_BYTES).all(|&byte| byte == 0) => FrameAt::CleanEnd,
         Err(error) => FrameAt::Bad(error.shifted(offset)),
     }
 }
