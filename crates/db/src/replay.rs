@@ -10,7 +10,7 @@
 //! are flushed at once. What fits easily is inserted into the active memtable instead: a table of its own would be tiny.
 //!
 //! **Memory.** What was recovered counts against the block cache, which is empty as yet: up to three quarters of its
-//! share (INV-RECOVER-8). Sorting takes up to 24 bytes for each operation beside that, from the share of the memtables, which are empty
+//! share (INV-RECOVER-8). Sorting takes up to 34 bytes for each operation beside that, from the share of the memtables, which are empty
 //! too.
 //!
 //! Not here: where the log ends; making it durable.
@@ -32,7 +32,7 @@ use crate::catalog::CatalogFile;
 use crate::error::{Error, Result};
 use crate::options::MemorySplit;
 use crate::parallel::Team;
-use crate::replay::ahead::{Ahead, Goes, Target, Targets, read_ahead, sample};
+use crate::replay::ahead::{Ahead, Goes, Spares, Target, Targets, read_ahead, sample};
 use crate::state::{KeyspaceState, Registry};
 use crate::wal::reader::{FoundSegment, FoundSegments, Frames, Link};
 
@@ -199,9 +199,10 @@ impl<'a> Replay<'a> {
             .collect();
         let ids: Vec<SegmentId> = wave.iter().map(|(_, link, _)| link.id).collect();
         let (fs, targets) = (Arc::clone(self.fs), Arc::clone(&self.targets));
+        let spares = Spares::default();
         let ahead = self.team.map(wave.len(), move |item| {
             let (segment, link, limit_bytes) = wave.get(item)?;
-            read_ahead(&fs, segment, *link, &targets, *limit_bytes)
+            read_ahead(&fs, segment, *link, &targets, *limit_bytes, &spares)
         });
         self.wave = ids.into_iter().zip(ahead).collect();
         Ok(())

@@ -9,13 +9,15 @@
 //! * [`memtable`]: the ordered index of recent writes, with one writer at a time and lock-free readers;
 //! * [`sorted_memtable`]: many entries at once, sorted by as many threads as there are, for recovery.
 //!
-//! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `prefetch.rs`, `buffer.rs`, `buffer/pool.rs`, `slice.rs`,
-//! `arena/region.rs`, `memtable/entry.rs` and (one claim about types) `memtable/node.rs`.
+//! Nothing here does I/O or knows of files, blocks or logs. Unsafe code is fenced into `buffer.rs`, `buffer/pool.rs`,
+//! `slice.rs`, `arena/region.rs`, `memtable/entry.rs`, (hints to processor and system) `prefetch.rs` and `huge_pages.rs`, and
+//! (one claim about types) `memtable/node.rs`.
 
 pub mod arena;
 pub mod buffer;
 pub mod comparator;
 pub mod head;
+mod huge_pages;
 pub mod kind;
 pub mod memtable;
 pub mod prefetch;

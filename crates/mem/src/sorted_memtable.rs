@@ -15,9 +15,8 @@
 //!    own: entries with equal codes are put in order by their keys, and those of one key newest first.
 //! 3. The portions, side by side, are the memtable.
 //!
-//! An entry, from its top bit: 64 bits of code, then the complement of 16 bits of section, 28 of chunk and 20 of position:
-//! so sorting entries as integers sorts by code, and puts what came later first. Beside the records this is all the
-//! memory that a sorted memtable takes.
+//! Sorting goes into buckets by codes first: those of keys that are spread evenly are spread evenly, too. Beside the records,
+//! entries are all the memory that a sorted memtable takes.
 //!
 //! Copying each record out of the window that a log is read through is cheaper than keeping the log: frames and the
 //! entries of others are left behind, less fresh memory is touched, and nothing is shared between keyspaces.
@@ -26,12 +25,14 @@
 
 mod assembly;
 mod cursor;
+mod entry;
 mod key_code;
 mod section;
+mod sort;
 mod table;
 
 pub use assembly::{Assembly, MAX_SECTIONS};
 pub use cursor::SortedCursor;
 pub use key_code::KeyCode;
-pub use section::{Section, TooLong};
+pub use section::{Section, SpareRoom, TooLong};
 pub use table::{Portion, SortedMemtable};

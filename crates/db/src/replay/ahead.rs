@@ -5,7 +5,7 @@
 //! is judged by the one reader that then goes on from there, in order ([`crate::wal::reader`]). A segment that turns out
 //! to lie behind the end of the log was read in vain.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use esker_env::fs::SharedFs;
 use esker_format::batch::BatchReader;
@@ -13,7 +13,7 @@ use esker_format::ids::KeyspaceId;
 use esker_format::log::frame::FrameMeta;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
-use esker_mem::sorted_memtable::{KeyCode, Section};
+use esker_mem::sorted_memtable::{KeyCode, Section, SpareRoom};
 
 use crate::wal::reader::{FoundSegment, Link};
 use crate::wal::scan::{Scan, Scanned};
@@ -91,6 +91,20 @@ impl Ahead {
     }
 }
 
+/// Room that sections no longer need, for the ones to come.
+#[derive(Debug, Default)]
+pub(crate) struct Spares(Mutex<Vec<SpareRoom>>);
+
+impl Spares {
+    fn take(&self) -> SpareRoom {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, spare: SpareRoom) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(spare);
+    }
+}
+
 /// Reads ahead in `segment`, with `limit_bytes` of memory.
 pub(crate) fn read_ahead(
     fs: &SharedFs,
@@ -98,10 +112,12 @@ pub(crate) fn read_ahead(
     link: Link,
     targets: &Targets,
     limit_bytes: u64,
+    spares: &Spares,
 ) -> Option<Ahead> {
     let header = segment.header()?;
     let mut scan = Scan::open(fs, &segment.path, header.log, link.end).ok()?;
-    let sections = targets.keyspaces.iter().map(|target| Section::new(Arc::clone(&target.code)));
+    let sections =
+        targets.keyspaces.iter().map(|target| Section::with_spare(Arc::clone(&target.code), spares.take()));
     let mut ahead = Ahead { first_seqno: 0, next_seqno: 0, end: FRAMES_START, sections: sections.collect() };
     let mut used_bytes = 0;
     let mut is_first = true;
@@ -122,7 +138,7 @@ pub(crate) fn read_ahead(
         return None;
     }
     for (section, target) in ahead.sections.iter_mut().zip(&targets.keyspaces) {
-        section.sort(&target.order);
+        spares.give(section.sort(&target.order));
     }
     Some(ahead)
 }

@@ -8,6 +8,7 @@
 //! used; large regions that are in use ask for huge pages. A recycled region holds whatever its former user left:
 //! whoever allocates cells initialises them.
 
+use crate::huge_pages::{HUGE_PAGE, LARGE, ask_for_huge_pages};
 use crate::prefetch::prefetch;
 use crate::sync::AtomicU64;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -19,14 +20,8 @@ pub(crate) const LINE: usize = 64;
 /// The alignment to ask the allocator for. More than this and it would clear the memory by hand, faulting it all in.
 const ALLOCATED_ALIGN: usize = 16;
 
-/// The size of a huge page.
-pub(crate) const HUGE_PAGE: usize = 2 << 20;
-
 /// The size of a page, or of several.
 const PAGE: usize = 4096;
-
-/// The size from which on a region is aligned to huge pages.
-const LARGE: usize = 2 * HUGE_PAGE;
 
 /// Types that may stand anywhere in a region.
 ///
@@ -89,13 +84,7 @@ impl Region {
     /// ask when the region is known to be in use. A wish: where it is not granted, nothing changes.
     #[cold]
     pub(crate) fn ask_for_huge_pages(&self) {
-        #[cfg(target_os = "linux")]
-        if self.len >= LARGE {
-            use rustix::mm::{Advice, madvise};
-            let whole = self.len & !(HUGE_PAGE - 1);
-            // SAFETY: the range is within our allocation, and this advice changes neither contents nor validity.
-            let _ = unsafe { madvise(self.base.as_ptr().cast(), whole, Advice::LinuxHugepage) };
-        }
+        ask_for_huge_pages(self.base.as_ptr(), self.len & !(HUGE_PAGE - 1));
     }
 
     /// Has the system provide the memory of a range, which otherwise happens at the first touch of each page, on whoever

@@ -20,7 +20,8 @@
 //!
 //! Not here: what stays cached, and which pages are [closed](BufferPool::close_emptiest_page) to empty them.
 
-use crate::arena::region::{HUGE_PAGE, Region};
+use crate::arena::region::Region;
+use crate::huge_pages::HUGE_PAGE;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr::NonNull;

@@ -14,17 +14,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::comparator::KeyOrder;
+use crate::sorted_memtable::entry::{Entry, PLACE_BITS, code_of, entry, in_section, place_of};
 use crate::sorted_memtable::key_code::KeyCode;
-use crate::sorted_memtable::section::{
-    Entry, PLACE_BITS, Record, Section, Summary, code_of, compare, entry, in_section, place_of,
-};
+use crate::sorted_memtable::section::{Record, Section, Summary, compare};
+use crate::sorted_memtable::sort::sorted;
 use crate::sorted_memtable::table::{Contents, Portion, SortedMemtable};
 
 /// The most sections of a memtable.
 pub const MAX_SECTIONS: usize = 1 << (64 - PLACE_BITS);
 
-/// Entries of a portion, on average: few enough to be sorted within the cache.
-const PORTION_ENTRIES: usize = 1 << 17;
+/// Entries of a portion, on average: few enough to be sorted within the cache, enough for huge pages.
+const PORTION_ENTRIES: usize = 1 << 19;
 /// Codes looked at for each portion when the cuts are chosen.
 const SAMPLES: usize = 64;
 /// Ties up to this many are sorted by key.
@@ -80,19 +80,22 @@ impl Assembly {
             entries.get(start..end).unwrap_or_default()
         });
         let stretches: Vec<&[Entry]> = stretches.collect();
-        let mut sorted = Vec::with_capacity(stretches.iter().map(|stretch| stretch.len()).sum());
-        for (section, stretch) in stretches.iter().enumerate() {
-            sorted.extend(stretch.iter().map(|&entry| in_section(entry, section)));
-        }
+        let change = |section, entry| in_section(entry, section);
         if self.contents.order.is_bytes() {
-            sorted.sort();
+            let mut sorted = sorted(&stretches, change);
             for ties in sorted.chunk_by_mut(|a, b| code_of(*a) == code_of(*b)) {
                 self.settle(ties, 0);
             }
+            Portion::new(sorted)
         } else {
+            let mut sorted = Vec::with_capacity(stretches.iter().map(|stretch| stretch.len()).sum());
+            for (section, stretch) in stretches.iter().enumerate() {
+                sorted.extend(stretch.iter().map(|&entry| change(section, entry)));
+            }
+            // What is sorted in stretches already is merged.
             sorted.sort_by(|a, b| compare(&self.contents.order, self.record(*a), self.record(*b)));
+            Portion::new(sorted)
         }
-        Portion::new(sorted)
     }
 
     /// Puts entries with equal codes in order.

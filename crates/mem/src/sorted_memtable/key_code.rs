@@ -2,8 +2,9 @@
 //!
 //! A [head](mod@crate::head) spends eight bits on each byte and begins with the first one: of keys such as
 //! `user00000000000000012345` it tells almost none apart. A code is made for a sample of the keys. It passes over what
-//! all of them begin with, and spends on each further byte only as many bits as the bytes seen there need: none on one
-//! that is always the same, four on a decimal digit.
+//! all of them begin with, and reads the rest as a number whose digit at each place has as many values as the bytes seen
+//! there: one on a byte that is always the same, ten on a decimal digit. So nineteen decimal digits fit, and keys that are
+//! spread evenly have codes that are spread evenly, which is what sorting them by buckets lives on.
 //!
 //! INV-MEM-13: a code never falls as keys rise, *whatever* the key: `a <= b` implies `code(a) <= code(b)`. The sample
 //! decides how many keys share a code and nothing else, so equal codes are always followed by a comparison of keys.
@@ -25,14 +26,13 @@ pub struct KeyCode {
 /// What becomes of one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Position {
-    /// The bytes seen here.
+    /// What one step of this digit is worth: the number of codes that agree up to here.
+    weight: u64,
+    /// The lowest byte seen here, and how much higher the highest one is.
     low: u8,
-    high: u8,
-    /// What is taken off a byte: the lowest, or one less where keys may end, so that zero is left for them.
-    base: i16,
-    /// Bits of the code; a field that would not fit loses its low ones.
-    width: u8,
-    lost: u8,
+    span: u8,
+    /// The digit of the lowest byte: one where keys may end, so that zero is left for those.
+    first: u8,
 }
 
 impl KeyCode {
@@ -59,22 +59,28 @@ impl KeyCode {
             let longer = key.iter().skip(ranges.len()).map(|&byte| (byte, byte));
             ranges.extend(longer);
         }
-        let mut left = 64;
+        let mut codes = 1u128;
         let mut positions = Vec::new();
         for (at, &(low, high)) in ranges.iter().enumerate().skip(common).take(MOST_POSITIONS) {
-            let position = Position::new(low, high, at >= shortest, left);
-            left -= position.width;
-            positions.push(position);
-            if left == 0 {
+            let position = Position::new(low, high, at >= shortest);
+            codes *= u128::from(position.values());
+            if codes > 1 << 64 {
                 break;
             }
+            positions.push(position);
+        }
+        let mut weight = 1u64;
+        for position in positions.iter_mut().rev() {
+            position.weight = weight;
+            // Only the product of all can be 2^64, and that is no weight.
+            weight = weight.wrapping_mul(position.values());
         }
         Self { prefix: first.get(..common).unwrap_or_default().to_vec(), positions }
     }
 
     /// Whether it tells no two keys of its sample apart.
     pub(super) fn is_flat(&self) -> bool {
-        self.positions.iter().all(|position| position.width == 0)
+        self.positions.iter().all(|position| position.values() == 1)
     }
 
     /// The code of `key` (INV-MEM-13).
@@ -85,30 +91,49 @@ impl KeyCode {
             return if key < self.prefix.as_slice() { 0 } else { u64::MAX };
         };
         let mut code = 0u64;
-        let mut left = 64u32;
+        let mut is_usual = rest.len() >= self.positions.len();
+        // Without a way out of the loop, which costs more than going on: almost all keys are like the sample.
+        for (position, &byte) in self.positions.iter().zip(rest) {
+            let above_low = byte.wrapping_sub(position.low);
+            is_usual &= above_low <= position.span;
+            code = code.wrapping_add(position.worth(above_low));
+        }
+        if is_usual { code } else { self.code_of_unusual(rest) }
+    }
+
+    /// The code of a key that ends early or leaves the alphabet of the sample: the lowest or the highest of all codes that
+    /// agree with it up to there.
+    #[cold]
+    fn code_of_unusual(&self, rest: &[u8]) -> u64 {
+        let mut code = 0u64;
         for (position, &byte) in self.positions.iter().zip(rest) {
             if byte < position.low {
                 return code;
             }
-            if byte > position.high {
-                return code | u64::MAX.checked_shr(64 - left).unwrap_or(0);
+            if byte - position.low > position.span {
+                let codes = position.weight.wrapping_mul(position.values());
+                return code.wrapping_add(codes.wrapping_sub(1));
             }
-            left -= u32::from(position.width);
-            let field = u64::from((i16::from(byte) - position.base).unsigned_abs()) >> position.lost;
-            // A shift by 64 comes with a width of zero only, before anything took a bit.
-            code |= field.checked_shl(left).unwrap_or(0);
+            code = code.wrapping_add(position.worth(byte - position.low));
         }
         code
     }
 }
 
 impl Position {
-    fn new(low: u8, high: u8, may_end: bool, left: u8) -> Self {
-        let base = i16::from(low) - i16::from(may_end && low != high);
-        let highest = (i16::from(high) - base).unsigned_abs();
-        let bits = u8::try_from(u16::BITS - highest.leading_zeros()).unwrap_or(u8::MAX);
-        let width = bits.min(left);
-        Self { low, high, base, width, lost: bits - width }
+    fn new(low: u8, high: u8, may_end: bool) -> Self {
+        Self { weight: 0, low, span: high - low, first: u8::from(may_end && low != high) }
+    }
+
+    /// How many values the digit has.
+    fn values(&self) -> u64 {
+        u64::from(self.span) + u64::from(self.first) + 1
+    }
+
+    /// What a byte so far above the lowest one adds to the code.
+    #[inline]
+    fn worth(&self, above_low: u8) -> u64 {
+        (u64::from(above_low) + u64::from(self.first)).wrapping_mul(self.weight)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Sections: records in the order they came, and an entry for each.
 //!
 //! A record is `seqno u64 | value length u32 | key length u16 | kind u8 | key | value`, all in one *chunk*. Chunks are
-//! plain vectors of up to 32 MiB, or of one record that is larger. The first one grows by doubling up to 1 MiB, and each
-//! further one is as large as all before it, so that a section with few records is small.
+//! plain vectors of up to 32 MiB, or of one record that is larger. The first one grows by doubling up to 1 MiB, the second
+//! has room for 4 MiB, all others for 32, most of which is address space until it is used: a section with few records is
+//! small, and many records lie in huge pages.
 //!
 //! Not here: the order of keys, other than for sorting a finished section ([`Section::sort`]).
 
@@ -11,9 +12,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::comparator::KeyOrder;
+use crate::huge_pages::ask_for_huge_pages;
 use crate::kind::Kind;
 use crate::seqno::SeqNo;
+use crate::sorted_memtable::entry::{Entry, PLACE_BITS, entry, place_of};
 use crate::sorted_memtable::key_code::KeyCode;
+use crate::sorted_memtable::sort::sorted;
 
 /// Bytes of a record before its key.
 const HEADER_BYTES: usize = 15;
@@ -22,36 +26,10 @@ const POSITION_BITS: u32 = 25;
 const CHUNK_BYTES: usize = 1 << POSITION_BITS;
 /// The first chunk of a section.
 const FIRST_CHUNK_BYTES: usize = 1 << 20;
-/// Bits of a record's place in its section: 23 of them say which chunk.
-pub(super) const PLACE_BITS: u32 = 48;
-
-/// The code of a key over the complement of where its record is.
-pub(super) type Entry = u128;
-
-/// The code in an entry.
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "the upper half")]
-pub(super) const fn code_of(entry: Entry) -> u64 {
-    (entry >> 64) as u64
-}
-
-/// The lower half of an entry: the complement of where its record is.
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "the lower half")]
-pub(super) const fn place_of(entry: Entry) -> u64 {
-    entry as u64
-}
-
-#[inline]
-pub(super) fn entry(code: u64, place: u64) -> Entry {
-    u128::from(code) << 64 | u128::from(place)
-}
-
-/// The same entry in a memtable where its section is the one with this index.
-#[inline]
-pub(super) fn in_section(entry: Entry, section: usize) -> Entry {
-    entry ^ u128::from(section as u64) << PLACE_BITS
-}
+/// The next one; it is touched in huge pages, and all further ones are as long as can be.
+const SECOND_CHUNK_BYTES: usize = 4 << 20;
+/// Room for entries in the beginning.
+const FIRST_ENTRIES: usize = 256;
 
 /// A key or value that is longer than the data model allows: 65,535 and 4,294,967,295 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +75,16 @@ impl Summary {
     }
 }
 
+/// Room for entries, to be used again: memory that was touched before is cheaper than fresh memory.
+#[derive(Default)]
+pub struct SpareRoom(Vec<Entry>);
+
+impl fmt::Debug for SpareRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SpareRoom").field(&self.0.capacity()).finish()
+    }
+}
+
 /// Entries in the making: see the [module](crate::sorted_memtable).
 pub struct Section {
     code: Arc<KeyCode>,
@@ -115,6 +103,12 @@ impl Section {
         Self { code, chunks: Vec::new(), entries: Vec::new(), summary, full_bytes: 0 }
     }
 
+    /// The same, with room that another section needs no more.
+    #[must_use]
+    pub fn with_spare(code: Arc<KeyCode>, spare: SpareRoom) -> Self {
+        Self { entries: spare.0, ..Self::new(code) }
+    }
+
     /// Adds a version of a key, which is copied. No two versions of a key have the same sequence number.
     ///
     /// # Errors
@@ -124,12 +118,9 @@ impl Section {
     pub fn add(&mut self, key: &[u8], seqno: SeqNo, kind: Kind, value: &[u8]) -> Result<(), TooLong> {
         let key_len = u16::try_from(key.len()).map_err(|_| TooLong)?;
         let value_len = u32::try_from(value.len()).map_err(|_| TooLong)?;
-        let mut header = [0; HEADER_BYTES];
-        let fields =
-            seqno.to_le_bytes().into_iter().chain(value_len.to_le_bytes()).chain(key_len.to_le_bytes());
-        for (byte, field) in header.iter_mut().zip(fields.chain([kind as u8])) {
-            *byte = field;
-        }
+        let rest = u64::from(value_len) | u64::from(key_len) << 32 | u64::from(kind as u8) << 48;
+        let header = (u128::from(seqno) | u128::from(rest) << 64).to_le_bytes();
+        let header = header.first_chunk::<HEADER_BYTES>().unwrap_or(&[0; HEADER_BYTES]);
         let record_bytes = HEADER_BYTES + key.len() + value.len();
         let is_room =
             |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= record_bytes && chunk.len() < CHUNK_BYTES;
@@ -138,10 +129,13 @@ impl Section {
         }
         let Some(chunk) = self.chunks.last_mut() else { return Err(TooLong) };
         let position = chunk.len() as u64;
-        chunk.extend_from_slice(&header);
+        chunk.extend_from_slice(header);
         chunk.extend_from_slice(key);
         chunk.extend_from_slice(value);
         let place = (self.chunks.len() as u64 - 1) << POSITION_BITS | position;
+        if self.entries.len() == self.entries.capacity() {
+            self.make_room_for_entries();
+        }
         self.entries.push(entry(self.code.code(key), !place));
         self.summary.add(seqno, kind, key.len() + value.len());
         Ok(())
@@ -158,11 +152,24 @@ impl Section {
             return;
         }
         self.full_bytes += filled;
-        let wanted = if self.chunks.is_empty() { record_bytes } else { self.full_bytes.min(CHUNK_BYTES) };
-        self.chunks.push(Vec::with_capacity(wanted.max(record_bytes)));
+        let wanted = match self.chunks.len() {
+            0 => record_bytes,
+            1 => SECOND_CHUNK_BYTES,
+            _ => CHUNK_BYTES,
+        };
+        let chunk: Vec<u8> = Vec::with_capacity(wanted.max(record_bytes));
+        ask_for_huge_pages(chunk.as_ptr(), chunk.capacity());
+        self.chunks.push(chunk);
     }
 
-    /// Bytes of memory in use. Sorting and assembling take up to 24 bytes for each entry beside them for a while.
+    /// Makes room for as many entries as there are.
+    #[cold]
+    fn make_room_for_entries(&mut self) {
+        self.entries.reserve_exact(self.entries.len().max(FIRST_ENTRIES));
+        ask_for_huge_pages(self.entries.as_ptr(), self.entries.capacity() * size_of::<Entry>());
+    }
+
+    /// Bytes of memory in use. Sorting and assembling take up to 34 bytes for each entry beside them for a while.
     #[inline]
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -181,18 +188,22 @@ impl Section {
         self.entries.is_empty()
     }
 
-    /// Sorts the entries, as [`Assembly::new`](crate::sorted_memtable::Assembly::new) needs them. Under byte order no key is
-    /// looked at.
-    pub fn sort(&mut self, order: &KeyOrder) {
+    /// Sorts the entries, as [`Assembly::new`](crate::sorted_memtable::Assembly::new) needs them, into room of just their
+    /// size; gives the room that they had. Under byte order no key is looked at.
+    pub fn sort(&mut self, order: &KeyOrder) -> SpareRoom {
         if let Some(last) = self.chunks.last_mut() {
             last.shrink_to_fit();
         }
-        if order.is_bytes() {
-            self.entries.sort_unstable();
+        let sorted = if order.is_bytes() {
+            sorted(&[&self.entries], |_, entry| entry)
         } else {
-            let chunks = &self.chunks;
-            self.entries.sort_by(|a, b| compare(order, record(chunks, *a), record(chunks, *b)));
-        }
+            let (mut entries, chunks) = (self.entries.clone(), &self.chunks);
+            entries.sort_by(|a, b| compare(order, record(chunks, *a), record(chunks, *b)));
+            entries
+        };
+        let mut spare = std::mem::replace(&mut self.entries, sorted);
+        spare.clear();
+        SpareRoom(spare)
     }
 }
 

@@ -11,10 +11,9 @@ use std::sync::Arc;
 use crate::comparator::KeyOrder;
 use crate::memtable::Version;
 use crate::seqno::SeqNo;
+use crate::sorted_memtable::entry::{Entry, PLACE_BITS, code_of, place_of};
 use crate::sorted_memtable::key_code::KeyCode;
-use crate::sorted_memtable::section::{
-    Entry, Layout, PLACE_BITS, Record, Summary, code_of, first_byte, layout, place_of, record,
-};
+use crate::sorted_memtable::section::{Layout, Record, Summary, first_byte, layout, record};
 
 /// One code in the guide stands for this many entries.
 const GUIDE_ENTRIES: usize = 64;

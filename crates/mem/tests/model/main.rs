@@ -34,10 +34,11 @@ mod sync;
 #[path = "../../src"]
 mod library {
     pub(crate) mod arena;
+    pub(crate) mod huge_pages;
     pub(crate) mod memtable;
 }
 
 pub(crate) use esker_mem::{comparator, head, kind, prefetch, seqno};
-pub(crate) use library::{arena, memtable};
+pub(crate) use library::{arena, huge_pages, memtable};
 
 mod protocol;

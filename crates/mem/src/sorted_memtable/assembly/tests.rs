@@ -1,8 +1,9 @@
 use super::{Assembly, PORTION_ENTRIES};
 use crate::comparator::KeyOrder;
 use crate::kind::Kind;
+use crate::sorted_memtable::entry::code_of;
 use crate::sorted_memtable::key_code::KeyCode;
-use crate::sorted_memtable::section::{Section, code_of};
+use crate::sorted_memtable::section::Section;
 use std::sync::Arc;
 
 fn assembly(keys: impl Iterator<Item = u64> + Clone, sections: usize, sample: usize) -> Assembly {
@@ -13,7 +14,9 @@ fn assembly(keys: impl Iterator<Item = u64> + Clone, sections: usize, sample: us
         let section = usize::try_from(seqno).unwrap() % sections;
         made[section].add(&key.to_be_bytes(), seqno, Kind::Put, b"").unwrap();
     }
-    made.iter_mut().for_each(|section| section.sort(&KeyOrder::Bytes));
+    for section in &mut made {
+        section.sort(&KeyOrder::Bytes);
+    }
     Assembly::new(KeyOrder::Bytes, code, made)
 }
 

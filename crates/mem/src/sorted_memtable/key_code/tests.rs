@@ -29,13 +29,21 @@ fn no_code_falls_as_keys_rise_whatever_the_sample_was() {
 }
 
 #[test]
-fn sixteen_digits_behind_a_shared_prefix_fit() {
+fn nineteen_digits_behind_a_shared_prefix_fit() {
     let (low, high) = (b"user00000000000000000000", b"user99999999999999999999");
     let code = of(&[low, high]);
     assert_eq!(code.code(low), 0);
-    assert_eq!(code.code(b"user00000000000000010000"), 1);
-    assert_eq!(code.code(b"user12345678901234560000"), 0x1234_5678_9012_3456);
-    assert_eq!(code.code(b"user12345678901234569999"), 0x1234_5678_9012_3456, "digits behind are lost");
+    assert_eq!(code.code(b"user00000000000000000010"), 1);
+    assert_eq!(code.code(b"user12345678901234567890"), 1_234_567_890_123_456_789);
+    assert_eq!(code.code(b"user12345678901234567899"), 1_234_567_890_123_456_789, "the digit behind is lost");
+}
+
+#[test]
+fn eight_bytes_of_any_value_are_their_own_code() {
+    let code = of(&[&[0; 8], &[255; 8]]);
+    assert_eq!(code.code(&[255; 8]), u64::MAX, "and the product of all values, 2^64, overflows nothing");
+    assert_eq!(code.code(&0x0123_4567_89ab_cdef_u64.to_be_bytes()), 0x0123_4567_89ab_cdef);
+    assert_eq!(code.code(&[1, 2, 3]), 0x0102_0300_0000_0000);
 }
 
 #[test]
@@ -52,9 +60,9 @@ fn keys_out_of_the_alphabet_get_the_ends_of_their_range() {
     let code = of(&[b"kaa", b"kcc"]);
     assert_eq!(code.code(b"j"), 0);
     assert_eq!(code.code(b"l"), u64::MAX);
-    assert_eq!(code.code(b"kd"), u64::MAX, "above every key with this prefix");
+    assert_eq!(code.code(b"kd"), code.code(b"kcc"), "with the highest key of this prefix");
     assert_eq!(code.code(b"k0"), 0);
-    assert!(code.code(b"kbz") > code.code(b"kbc"));
+    assert!(code.code(b"kbz") >= code.code(b"kbc"));
     assert!(code.code(b"kbz") < code.code(b"kca"));
 }
 
