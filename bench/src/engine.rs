@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Any engine's error.
-pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+pub type Failure = Box<dyn Error + Send + Sync>;
+/// What an engine gives, or its error.
+pub type Outcome<T> = Result<T, Failure>;
 
 /// When a write is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +40,26 @@ pub struct Settings {
     pub separate_values: bool,
 }
 
+/// How far a write under [`Durability::Sync`] gets before it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synced {
+    /// The device has it.
+    Device,
+    /// It was handed to the device, whose cache may lose it: marked in tables, and no peer to be measured by.
+    #[allow(dead_code, reason = "a build may have no such engine")]
+    Handed,
+    /// Nowhere: there is no such durability.
+    #[allow(dead_code, reason = "a build may have no such engine")]
+    Nowhere,
+}
+
 /// What an engine can do.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
     /// An acknowledged write survives a killed process under [`Durability::Os`]. Others are marked in tables.
     pub os: bool,
-    /// It has [`Durability::Sync`].
-    pub sync: bool,
+    /// How far its synced writes get.
+    pub sync: Synced,
     /// It can compress with lz4.
     pub lz4: bool,
     /// How it differs from what its rows seem to say: printed under the tables.
@@ -53,7 +68,7 @@ pub struct Facts {
 
 impl Facts {
     /// An engine that can do everything.
-    pub const ALL: Facts = Facts { os: true, sync: true, lz4: true, note: "" };
+    pub const ALL: Facts = Facts { os: true, sync: Synced::Device, lz4: true, note: "" };
 }
 
 /// How the waiting for background work ended.

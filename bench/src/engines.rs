@@ -2,9 +2,12 @@
 //!
 //! An engine is a Cargo feature, a file here, and a line in the list below.
 
-use crate::child::{Task, run};
-use crate::engine::{Engine as _, Facts, Outcome};
+use std::ops::Deref;
 
+use crate::child::{Task, run};
+use crate::engine::{Engine as _, Facts, Failure, Outcome};
+
+#[allow(dead_code, reason = "a build may have none of the engines that need it")]
 mod quiet;
 
 macro_rules! engines {
@@ -43,6 +46,25 @@ engines! {
     "heed" heed Heed,
     "fjall" fjall Fjall,
     "redb" redb Redb,
+    "coordinode" coordinode Coordinode,
+    "lsm-db" lsm_db LsmDb,
+    "surrealkv" surrealkv SurrealKv,
+    "canopydb" canopydb Canopydb,
+    "sled" sled Sled,
+}
+
+/// Shows the pairs of an iterator that may fail, as most engines have it.
+#[allow(dead_code, reason = "a build may have none of the engines that need it")]
+#[inline]
+fn show_pairs<K: Deref<Target = [u8]>, V: Deref<Target = [u8]>, E: Into<Failure>>(
+    pairs: impl Iterator<Item = Result<(K, V), E>>,
+    mut show: impl FnMut(&[u8], &[u8]),
+) -> Outcome<()> {
+    for pair in pairs {
+        let (key, value) = pair.map_err(Into::into)?;
+        show(&key, &value);
+    }
+    Ok(())
 }
 
 /// Why an engine cannot be run.

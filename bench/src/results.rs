@@ -64,7 +64,7 @@ impl Run {
             .find(|line| line.starts_with("model name"))
             .and_then(|line| line.split_once(": "))
             .map_or("unknown processor", |(_, model)| model);
-        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = processors.lines().filter(|line| line.starts_with("processor")).count();
         Run {
             command: format!("cargo xtask bench {}", words.join(" ")).trim_end().to_owned(),
             machine: format!("{count} × {model}"),

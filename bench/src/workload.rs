@@ -17,7 +17,7 @@ mod writes;
 mod ycsb;
 
 use crate::child::{Child, Task};
-use crate::engine::{Engine, Outcome};
+use crate::engine::{Engine, Facts, Outcome, Synced};
 use crate::keys::Shape;
 use crate::stretch::Form;
 
@@ -106,9 +106,9 @@ pub fn run<E: Engine>(child: &Child<'_>) -> Outcome<()> {
 }
 
 /// Whether an engine can do a workload at all; otherwise its rows are dashes.
-pub fn is_possible(workload: &str, facts: crate::engine::Facts) -> bool {
+pub fn is_possible(workload: &str, facts: Facts) -> bool {
     match workload {
-        "sync" => facts.sync,
+        "sync" => facts.sync != Synced::Nowhere,
         "lz4" => facts.lz4,
         "recovery" => facts.os,
         _ => true,

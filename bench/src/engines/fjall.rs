@@ -5,11 +5,11 @@ use std::path::Path;
 
 use fjall::config::{BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry};
 use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
+    CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
 };
 
 use crate::engine::{Durability, Engine, Facts, Outcome, Settings, Settled};
-use crate::engines::quiet;
+use crate::engines::{quiet, show_pairs};
 
 /// An open fjall database with one keyspace.
 pub struct Fjall {
@@ -77,20 +77,12 @@ impl Engine for Fjall {
         Ok(())
     }
 
-    fn scan(&self, from: &[u8], limit: usize, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
-        for guard in self.keyspace.range(from..).take(limit) {
-            let (key, value) = guard.into_inner()?;
-            show(&key, &value);
-        }
-        Ok(())
+    fn scan(&self, from: &[u8], limit: usize, show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
+        show_pairs(self.keyspace.range(from..).take(limit).map(Guard::into_inner), show)
     }
 
-    fn scan_back(&self, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
-        for guard in self.keyspace.iter().rev() {
-            let (key, value) = guard.into_inner()?;
-            show(&key, &value);
-        }
-        Ok(())
+    fn scan_back(&self, show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
+        show_pairs(self.keyspace.iter().rev().map(Guard::into_inner), show)
     }
 
     fn settle(&self) -> Outcome<Settled> {

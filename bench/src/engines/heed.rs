@@ -9,6 +9,7 @@ use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RwTxn, WithTls};
 
 use crate::engine::{Durability, Engine, Facts, Outcome, Settings, Settled};
+use crate::engines::show_pairs;
 
 /// Address space of the mapped file; the file itself grows as needed.
 const MAP_BYTES: usize = 64 << 30;
@@ -71,25 +72,17 @@ impl Engine for Heed {
         Ok(())
     }
 
-    fn scan(&self, from: &[u8], limit: usize, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
+    fn scan(&self, from: &[u8], limit: usize, show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
         let transaction = self.env.read_txn()?;
         // LMDB refuses empty keys, bounds included.
         let first = if from.is_empty() { Bound::Unbounded } else { Bound::Included(from) };
         let range = (first, Bound::Unbounded);
-        for entry in self.database.range(&transaction, &range)?.take(limit) {
-            let (key, value) = entry?;
-            show(key, value);
-        }
-        Ok(())
+        show_pairs(self.database.range(&transaction, &range)?.take(limit), show)
     }
 
-    fn scan_back(&self, mut show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
+    fn scan_back(&self, show: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
         let transaction = self.env.read_txn()?;
-        for entry in self.database.rev_iter(&transaction)? {
-            let (key, value) = entry?;
-            show(key, value);
-        }
-        Ok(())
+        show_pairs(self.database.rev_iter(&transaction)?, show)
     }
 
     fn settle(&self) -> Outcome<Settled> {

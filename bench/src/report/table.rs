@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::engine::Synced;
 use crate::engines;
 use crate::report::rows::{self, Against, Spec, Target, Unit};
 use crate::report::statistics::Medians;
@@ -14,6 +15,8 @@ const OURS: &str = "esker";
 
 /// The row that a scaling run is about.
 pub const SCALED: &str = "fillrandom settled";
+/// Behind a figure of a synced write that only its device's cache has.
+const WEAK: &str = " †";
 /// Behind a figure that is of less than there was to do.
 const CUT: &str = " ‡";
 
@@ -94,11 +97,17 @@ fn scaling(medians: &Medians<'_>) -> String {
     text
 }
 
+/// A figure with what has to be known about it.
+pub fn marked(medians: &Medians<'_>, engine: &str, spec: &Spec, value: f64) -> String {
+    let weak = if is_weakly_synced(engine, spec) { WEAK } else { "" };
+    let cut = if medians.is_cut(engine, spec.workload, spec.row) { CUT } else { "" };
+    figure(value, spec.unit) + weak + cut
+}
+
 /// The figure of an engine, or why there is none.
 fn cell(medians: &Medians<'_>, engine: &str, spec: &Spec) -> String {
     match medians.of(engine, spec.workload, spec.row) {
-        Some(value) if medians.is_cut(engine, spec.workload, spec.row) => figure(value, spec.unit) + CUT,
-        Some(value) => figure(value, spec.unit),
+        Some(value) => marked(medians, engine, spec, value),
         None => match medians.absence(engine, spec.workload) {
             Some(Absence::Unsupported) => "not supported".to_owned(),
             Some(Absence::Failed) => "failed".to_owned(),
@@ -110,6 +119,11 @@ fn cell(medians: &Medians<'_>, engine: &str, spec: &Spec) -> String {
 /// Whether an engine's *os* rows promise less than they should.
 fn is_marked(engine: &str) -> bool {
     engines::facts(engine).is_some_and(|facts| !facts.os)
+}
+
+/// Whether a row is of synced writes that an engine does not take as far as the others.
+fn is_weakly_synced(engine: &str, spec: &Spec) -> bool {
+    spec.workload == "sync" && engines::facts(engine).is_some_and(|facts| facts.sync == Synced::Handed)
 }
 
 fn ratios(medians: &Medians<'_>) -> String {
@@ -145,7 +159,7 @@ fn judge(medians: &Medians<'_>, spec: &Spec, target: Target, ours: f64, peers: &
     let (name, theirs) = match against {
         Against::RocksDb => ("RocksDB", of("rocksdb")?),
         Against::Lmdb => ("LMDB", of("heed")?),
-        Against::Best => ("best", best_of(&mut peers.iter())?),
+        Against::Best => ("best", best_of(&mut peers.iter().filter(|peer| !is_weakly_synced(peer, spec)))?),
         Against::BestWithLog => ("best durable", best_of(&mut peers.iter().filter(|peer| !is_marked(peer)))?),
         Against::PlainKeys => ("own plain keys", medians.of(OURS, "read", spec.row)?),
     };

@@ -9,7 +9,7 @@ use crate::engine::Outcome;
 use crate::report::plot::{FONT, colour};
 use crate::report::rows::{self, Spec, Unit};
 use crate::report::statistics::Medians;
-use crate::report::table::figure;
+use crate::report::table::marked;
 
 const COLUMNS: usize = 4;
 const PANEL: (i32, i32) = (290, 34);
@@ -71,7 +71,7 @@ where
         let end = start + (value / most * room).round().max(1.0) as i32;
         let bar = [(start, middle - BAR / 2 + 2), (end, middle + BAR / 2 - 2)];
         root.draw(&Rectangle::new(bar, colour(engine).filled()))?;
-        let label = figure(value, spec.unit);
+        let label = marked(medians, engine, spec, value);
         root.draw(&Text::new(label, (end + 4, middle), text(11, FontStyle::Normal, false)))?;
     }
     Ok(())
