@@ -13,13 +13,13 @@ const QUICK_KEYS: u64 = 200_000;
 /// Workloads of a quick run.
 const QUICK_WORKLOADS: [&str; 7] = ["read", "ycsb", "fill", "batch", "overwrite", "sync", "sustained"];
 /// Seconds of a sustained load, and of that of a quick run.
-const SUSTAINED: u64 = 15;
+const SUSTAINED: u64 = 10;
 const QUICK_SUSTAINED: u64 = 2;
 /// Seconds of a row, and of one of a quick run.
-const ROW: f64 = 3.0;
+const ROW: f64 = 1.5;
 const QUICK_ROW: f64 = 0.4;
 /// Seconds of a measured load, and of one of a scaling run.
-const LOAD: u64 = 15;
+const LOAD: u64 = 10;
 const SCALING_LOAD: u64 = 120;
 /// Key counts of a scaling run, in millions.
 const SCALES: [u64; 4] = [1, 3, 10, 30];
@@ -54,13 +54,13 @@ pub struct Arguments {
     /// Block cache of each engine, MiB
     #[arg(long, default_value_t = 256)]
     pub cache_mib: u64,
-    /// A row ends after so many seconds of work; writes may be done before [default: 3, with --quick 0.4]
+    /// A row ends after so many seconds of work; writes may be done before [default: 1.5, with --quick 0.4]
     #[arg(long, value_name = "SECONDS")]
     pub row_seconds: Option<f64>,
-    /// A load that takes longer is measured so far, and the rest is put in off the clock [default: 15, with --scaling 120]
+    /// A load that takes longer is measured so far, and the rest is put in off the clock [default: 10, with --scaling 120]
     #[arg(long, value_name = "SECONDS")]
     pub load_seconds: Option<u64>,
-    /// How long the workload `sustained` goes on [default: 15, with --quick 2]
+    /// How long the workload `sustained` goes on [default: 10, with --quick 2]
     #[arg(long, value_name = "SECONDS")]
     pub sustained_seconds: Option<u64>,
     /// A workload that an engine has not finished after so many seconds has failed

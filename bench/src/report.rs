@@ -20,7 +20,7 @@ pub fn write(file: &Path, results: &Results) -> Outcome<()> {
     let text = table::all(results);
     std::fs::write(file.with_extension("md"), &text)?;
     print!("{text}");
-    for file in plot::all(file, &results.rows)? {
+    for file in plot::all(file, results)? {
         eprintln!("drew {}", file.display());
     }
     Ok(())

@@ -11,7 +11,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Arguments;
-use crate::engine::Outcome;
+use crate::engine::{Outcome, Synced};
+use crate::engines;
 use crate::row::Row;
 
 /// The row that ends what a child has measured: the seconds that it took as a whole.
@@ -26,6 +27,22 @@ pub struct Run {
     pub machine: String,
     /// What has to be the same if its rows are to stand beside those of another.
     pub settings: Limits,
+    /// What its engines promise, for tables that a build without them draws again.
+    #[serde(default)]
+    pub engines: Vec<Promise>,
+}
+
+/// What the figures of an engine have to be read with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// The engine.
+    pub engine: String,
+    /// An acknowledged write of an *os* row survives a kill.
+    pub os: bool,
+    /// A synced write is on the device, not in its cache.
+    pub device: bool,
+    /// What else there is to say.
+    pub note: String,
 }
 
 /// Settings that change figures and that no row says.
@@ -68,6 +85,7 @@ impl Run {
         Run {
             command: format!("cargo xtask bench {}", words.join(" ")).trim_end().to_owned(),
             machine: format!("{count} × {model}"),
+            engines: engines::built().into_iter().filter_map(promise).collect(),
             settings: Limits {
                 cache_mib: arguments.cache_mib,
                 row_seconds: arguments.row_seconds(),
@@ -76,6 +94,16 @@ impl Run {
             },
         }
     }
+}
+
+/// What an engine of this build promises.
+fn promise(engine: &str) -> Option<Promise> {
+    engines::facts(engine).map(|facts| Promise {
+        engine: engine.to_owned(),
+        os: facts.os,
+        device: facts.sync != Synced::Handed,
+        note: facts.note.to_owned(),
+    })
 }
 
 /// A command line without the options that say where files go, which is nobody else's business.
@@ -109,6 +137,12 @@ impl Results {
             }
         }
         Ok(results)
+    }
+
+    /// What an engine promises, by the file, or else by this build.
+    pub fn promise(&self, engine: &str) -> Option<Promise> {
+        let told = self.run.iter().flat_map(|run| &run.engines);
+        told.into_iter().find(|promise| promise.engine == engine).cloned().or_else(|| promise(engine))
     }
 
     /// Leaves out the rows of children that were not finished.
@@ -149,7 +183,16 @@ impl Writer {
             );
             return Err(text.into());
         }
-        let run = results.run.take().unwrap_or(run);
+        let run = match results.run.take() {
+            None => run,
+            Some(mut before) => {
+                let is_new =
+                    |promise: &Promise| !before.engines.iter().any(|old| old.engine == promise.engine);
+                let new: Vec<Promise> = run.engines.into_iter().filter(is_new).collect();
+                before.engines.extend(new);
+                before
+            }
+        };
         let mut text = serde_json::to_string(&Line::Run { run: run.clone() })? + "\n";
         for row in &results.rows {
             text += &(serde_json::to_string(row)? + "\n");

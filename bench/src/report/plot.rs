@@ -10,18 +10,18 @@ use plotters::style::RGBColor;
 
 use crate::engine::Outcome;
 use crate::report::statistics::Medians;
-use crate::row::Row;
+use crate::results::Results;
 
 /// Letters of all plots.
 const FONT: &str = "sans-serif";
 
-/// Draws every plot that the rows have figures for, beside the result file; gives the files.
-pub fn all(results: &Path, rows: &[Row]) -> Outcome<Vec<PathBuf>> {
-    let medians = Medians::new(rows);
-    let stem = results.file_stem().map_or_else(|| "results".into(), |stem| stem.to_string_lossy());
+/// Draws every plot that the results have figures for, beside the result file `file`; gives the files.
+pub fn all(file: &Path, results: &Results) -> Outcome<Vec<PathBuf>> {
+    let medians = Medians::new(results);
+    let stem = file.file_stem().map_or_else(|| "results".into(), |stem| stem.to_string_lossy());
     let mut drawn = Vec::new();
     let mut keep = |name: &str, draw: &dyn Fn(&Path) -> Outcome<bool>| -> Outcome<()> {
-        let file = results.with_file_name(format!("{stem}-{name}.svg"));
+        let file = file.with_file_name(format!("{stem}-{name}.svg"));
         if draw(&file)? {
             drawn.push(file);
         }

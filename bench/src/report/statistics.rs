@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::results::{Promise, Results};
 use crate::row::{Absence, EVERY_ROW, Reading, Row};
 
 /// Rows with medians: what the tables and plots are made of.
 pub struct Medians<'a> {
     rows: &'a [Row],
     engines: Vec<&'a str>,
+    promises: Vec<Promise>,
 }
 
 impl<'a> Medians<'a> {
-    /// Of these rows.
-    pub fn new(rows: &'a [Row]) -> Medians<'a> {
+    /// Of these results.
+    pub fn new(results: &'a Results) -> Medians<'a> {
+        let rows = &results.rows;
         let mut engines: Vec<&str> = Vec::new();
         for row in rows {
             if !engines.contains(&row.engine.as_str()) {
@@ -22,12 +25,18 @@ impl<'a> Medians<'a> {
         let rank =
             |name: &str| crate::engines::KNOWN.iter().position(|known| *known == name).unwrap_or(usize::MAX);
         engines.sort_by_key(|name| rank(name));
-        Medians { rows, engines }
+        let promises = engines.iter().filter_map(|engine| results.promise(engine)).collect();
+        Medians { rows, engines, promises }
     }
 
     /// The engines that have rows, ours first.
     pub fn engines(&self) -> &[&'a str] {
         &self.engines
+    }
+
+    /// What an engine promises, as far as that is known.
+    pub fn promise(&self, engine: &str) -> Option<&Promise> {
+        self.promises.iter().find(|promise| promise.engine == engine)
     }
 
     /// The median of an engine in one row; `None` where it has none.
@@ -110,7 +119,12 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::{Medians, median};
+    use crate::results::Results;
     use crate::row::{Absence, EVERY_ROW, Reading, Row};
+
+    fn results(rows: &[Row]) -> Results {
+        Results { run: None, rows: rows.to_vec() }
+    }
 
     #[test]
     fn the_median_is_the_middle_whatever_the_order() {
@@ -137,7 +151,8 @@ mod tests {
             row("esker", "a", 10, 4.0),
             row("esker", "b", 20, 7.0),
         ];
-        let medians = Medians::new(&rows);
+        let results = results(&rows);
+        let medians = Medians::new(&results);
         assert_eq!(medians.engines(), ["esker", "redb"]);
         assert_eq!(medians.of("esker", "read", "a"), Some(3.0));
         assert_eq!(medians.of("redb", "read", "b"), None);
@@ -163,12 +178,16 @@ mod tests {
             row("put p99", Some(0), Reading::Value(5.0)),
             row("put p99", Some(3), Reading::Value(7.0)),
         ];
-        let medians = Medians::new(&rows);
+        let results = results(&rows);
+        let medians = Medians::new(&results);
         assert_eq!(medians.of("redb", "sustained", "put p99"), Some(4.0), "seconds do not count");
         assert!(medians.is_cut("redb", "sustained", "put p99"));
         assert_eq!(medians.seconds("redb", "sustained", "put p99"), [(0, 5.0), (3, 8.0)]);
         assert_eq!(medians.absence("redb", "sustained"), None);
         let rows = [row(EVERY_ROW, None, Reading::Absent(Absence::Unsupported))];
-        assert_eq!(Medians::new(&rows).absence("redb", "sustained"), Some(Absence::Unsupported));
+        assert_eq!(
+            Medians::new(&Results { run: None, rows: rows.to_vec() }).absence("redb", "sustained"),
+            Some(Absence::Unsupported)
+        );
     }
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::engine::Synced;
-use crate::engines;
 use crate::report::rows::{self, Against, Spec, Target, Unit};
 use crate::report::statistics::Medians;
 use crate::results::Results;
@@ -22,7 +20,7 @@ const CUT: &str = " ‡";
 
 /// Both tables and the notes.
 pub fn all(results: &Results) -> String {
-    let medians = Medians::new(&results.rows);
+    let medians = Medians::new(results);
     let mut text = String::new();
     if let Some(run) = &results.run {
         let _infallible = writeln!(text, "`{}` on {}.\n", run.command, run.machine);
@@ -39,9 +37,9 @@ pub fn all(results: &Results) -> String {
         text += "\n‡ time was up first; the figure is of what was done until then.\n";
     }
     for engine in medians.engines() {
-        if let Some(facts) = engines::facts(engine).filter(|facts| !facts.note.is_empty()) {
-            let mark = if facts.os { "" } else { " †" };
-            let _infallible = write!(text, "\n{engine}{mark}: {}.\n", facts.note);
+        if let Some(promise) = medians.promise(engine).filter(|promise| !promise.note.is_empty()) {
+            let mark = if promise.os { "" } else { " †" };
+            let _infallible = write!(text, "\n{engine}{mark}: {}.\n", promise.note);
         }
     }
     text
@@ -57,7 +55,7 @@ fn present<'a>(medians: &'a Medians<'_>) -> impl Iterator<Item = &'static Spec> 
 fn figures(medians: &Medians<'_>) -> String {
     let mut text = String::from("| |");
     for engine in medians.engines() {
-        let mark = if is_marked(engine) { " †" } else { "" };
+        let mark = if is_marked(medians, engine) { " †" } else { "" };
         let _infallible = write!(text, " {engine}{mark} |");
     }
     let _infallible = writeln!(text, "\n|---|{}", "--:|".repeat(medians.engines().len()));
@@ -99,7 +97,7 @@ fn scaling(medians: &Medians<'_>) -> String {
 
 /// A figure with what has to be known about it.
 pub fn marked(medians: &Medians<'_>, engine: &str, spec: &Spec, value: f64) -> String {
-    let weak = if is_weakly_synced(engine, spec) { WEAK } else { "" };
+    let weak = if is_weakly_synced(medians, engine, spec) { WEAK } else { "" };
     let cut = if medians.is_cut(engine, spec.workload, spec.row) { CUT } else { "" };
     figure(value, spec.unit) + weak + cut
 }
@@ -117,13 +115,13 @@ fn cell(medians: &Medians<'_>, engine: &str, spec: &Spec) -> String {
 }
 
 /// Whether an engine's *os* rows promise less than they should.
-fn is_marked(engine: &str) -> bool {
-    engines::facts(engine).is_some_and(|facts| !facts.os)
+fn is_marked(medians: &Medians<'_>, engine: &str) -> bool {
+    medians.promise(engine).is_some_and(|promise| !promise.os)
 }
 
 /// Whether a row is of synced writes that an engine does not take as far as the others.
-fn is_weakly_synced(engine: &str, spec: &Spec) -> bool {
-    spec.workload == "sync" && engines::facts(engine).is_some_and(|facts| facts.sync == Synced::Handed)
+fn is_weakly_synced(medians: &Medians<'_>, engine: &str, spec: &Spec) -> bool {
+    spec.workload == "sync" && medians.promise(engine).is_some_and(|promise| !promise.device)
 }
 
 fn ratios(medians: &Medians<'_>) -> String {
@@ -159,8 +157,12 @@ fn judge(medians: &Medians<'_>, spec: &Spec, target: Target, ours: f64, peers: &
     let (name, theirs) = match against {
         Against::RocksDb => ("RocksDB", of("rocksdb")?),
         Against::Lmdb => ("LMDB", of("heed")?),
-        Against::Best => ("best", best_of(&mut peers.iter().filter(|peer| !is_weakly_synced(peer, spec)))?),
-        Against::BestWithLog => ("best durable", best_of(&mut peers.iter().filter(|peer| !is_marked(peer)))?),
+        Against::Best => {
+            ("best", best_of(&mut peers.iter().filter(|peer| !is_weakly_synced(medians, peer, spec)))?)
+        }
+        Against::BestWithLog => {
+            ("best durable", best_of(&mut peers.iter().filter(|peer| !is_marked(medians, peer)))?)
+        }
         Against::PlainKeys => ("own plain keys", medians.of(OURS, "read", spec.row)?),
     };
     let ratio = ours / theirs;

@@ -18,7 +18,7 @@ use crate::stretch::{Choice, Done, Form, Kind, Stretch, in_threads};
 /// Most bytes of values in a batch off the clock.
 const BATCH_BYTES: usize = 1 << 20;
 /// Most pairs in one.
-const BATCH_PAIRS: usize = 1_000;
+const BATCH_PAIRS: usize = 10_000;
 
 /// Bytes of all keys and values.
 pub(super) fn user_bytes(form: Form, keys: u64) -> u64 {
@@ -66,7 +66,7 @@ pub(super) fn rows<E: Engine>(child: &Child<'_>, engine: &E, name: &str) -> Outc
 }
 
 /// Loads, settles and gives the rows; how many keys are in.
-fn measured<E: Engine>(child: &Child<'_>, engine: &E, name: &str) -> Outcome<u64> {
+pub(super) fn measured<E: Engine>(child: &Child<'_>, engine: &E, name: &str) -> Outcome<u64> {
     let started = Instant::now();
     let done = puts(engine, child.form, child.keys, 1, child.load_limit())?;
     child.rate(name, &done)?;

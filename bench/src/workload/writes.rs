@@ -20,7 +20,7 @@ const SYNC_KEYS: u64 = 1_000_000;
 /// The workload `fill`: in order with one thread, then, in a folder of its own, at random with two.
 pub(super) fn fill<E: Engine>(child: &Child<'_>) -> Outcome<()> {
     let engine = child.open::<E>()?;
-    load::rows(child, &engine, "fillseq")?;
+    load::measured(child, &engine, "fillseq")?;
     drop(engine);
     let folder = child.task.folder.join("two");
     std::fs::create_dir_all(&folder)?;

@@ -66,6 +66,21 @@ fn what_was_cut_or_cannot_be_done_is_said() {
 }
 
 #[test]
+fn what_an_engine_promises_is_read_from_the_file() {
+    let rows = [row("esker", "sync", "sync put", 100.0), row("a peer", "sync", "sync put", 900.0)];
+    let run = serde_json::from_str(
+        r#"{"command": "cargo xtask bench", "machine": "2 × Z80",
+            "settings": {"cache_mib": 1, "row_seconds": 1.0, "load_seconds": 1, "sustained_seconds": 1},
+            "engines": [{"engine": "a peer", "os": false, "device": false, "note": "syncs nothing"}]}"#,
+    );
+    let text = all(&Results { run: Some(run.expect("as a file has it")), rows: rows.to_vec() });
+    assert!(text.contains("`cargo xtask bench` on 2 × Z80."), "{text}");
+    assert!(text.contains("| | esker | a peer † |") && text.contains("| 900 † |"), "{text}");
+    assert!(text.contains("a peer †: syncs nothing."), "{text}");
+    assert!(!text.contains("× best"), "what is not synced is no peer in synced rows: {text}");
+}
+
+#[test]
 fn tied_keys_are_compared_with_our_own_plain_ones() {
     let rows = [
         row("esker", "read", "readrandom", 1_000.0),
