@@ -139,14 +139,15 @@ pub(crate) fn run_inline(core: &Arc<Core>) -> Result<()> {
 
 /// Waits until nothing is left to flush or compact, the work that is done when nobody writes included.
 pub(crate) fn wait_until_idle(core: &Arc<Core>) -> Result<()> {
+    // Not by `is_quiet`: what was written a moment ago takes that back before the timer has looked for work.
+    core.jobs().settlers += 1;
+    let outcome = if core.has_threads() { wait_for_threads(core) } else { run_inline(core) };
+    core.jobs().settlers -= 1;
+    outcome
+}
+
+fn wait_for_threads(core: &Core) -> Result<()> {
     let mut jobs = core.jobs();
-    jobs.is_quiet = true;
-    if !core.has_threads() {
-        drop(jobs);
-        let outcome = run_inline(core);
-        core.jobs().is_quiet = false;
-        return outcome;
-    }
     jobs.is_idle = false;
     core.signal().raise(WORK);
     while !jobs.is_idle {
@@ -250,7 +251,7 @@ fn choose(core: &Arc<Core>, jobs: &Jobs) -> Option<Job> {
         return Some(Job::Flush(Arc::clone(keyspace)));
     }
     let may_go_deeper = may_go_deeper(slots, jobs.running(), jobs.deeper);
-    let idle = jobs.is_quiet && jobs.running() == 0;
+    let idle = jobs.may_settle();
     let mut deeper = None;
     for keyspace in &keyspaces {
         match keyspace.tree.pick_compaction(idle) {

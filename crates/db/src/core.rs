@@ -133,8 +133,10 @@ pub(crate) struct Jobs {
     pub(crate) is_touching: bool,
     /// Set when a look found nothing to start while nothing ran.
     pub(crate) is_idle: bool,
-    /// Nobody has written for a while, or someone waits for the trees to settle.
+    /// Nobody has written for a while.
     pub(crate) is_quiet: bool,
+    /// How many wait for the trees to settle, whether somebody writes or not.
+    pub(crate) settlers: usize,
     /// Work is held off: the database closes.
     pub(crate) stopped: bool,
 }
@@ -143,6 +145,11 @@ impl Jobs {
     /// How many flushes and compactions run.
     pub(crate) fn running(&self) -> usize {
         self.flushing.len() + self.level_zero + self.deeper
+    }
+
+    /// Whether the trees may be settled for their readers: nothing else runs, and somebody asked or nobody writes.
+    pub(crate) fn may_settle(&self) -> bool {
+        self.running() == 0 && (self.is_quiet || self.settlers > 0)
     }
 
     /// Whether nothing runs, the upkeep of the log included.
