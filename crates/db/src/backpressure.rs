@@ -35,8 +35,9 @@ pub(crate) struct Pressure {
     pub(crate) debt_bytes: u64,
 }
 
-/// Level-0 runs at which writers begin to slow down, and at which they are slowest.
-const LEVEL_ZERO_RUNS: (u64, u64) = (12, 36);
+/// Level-0 runs at which writers begin to slow down, and at which they are slowest: a strategy that keeps up takes twelve down
+/// while some more gather.
+const LEVEL_ZERO_RUNS: (u64, u64) = (20, 44);
 /// Compaction debt at which writers begin to slow down, and at which they are slowest.
 const DEBT_BYTES: (u64, u64) = (8 << 30, 64 << 30);
 /// Thousandths of the memtables' share at which writers begin to slow down; at the whole of it they stop.

@@ -22,7 +22,7 @@ fn setup() -> (Arc<ManualClock>, Backpressure) {
 #[test]
 fn without_pressure_nobody_sleeps() {
     let (clock, backpressure) = setup();
-    backpressure.update(&Pressure { memtable_bytes: LIMIT / 2, level_zero_runs: 12, ..idle() });
+    backpressure.update(&Pressure { memtable_bytes: LIMIT / 2, level_zero_runs: 20, ..idle() });
     for _ in 0..100_000 {
         backpressure.pay(1024);
     }
@@ -32,7 +32,7 @@ fn without_pressure_nobody_sleeps() {
 #[test]
 fn the_price_rises_smoothly() {
     let prices: Vec<u64> =
-        (12..=36).map(|runs| Pressure { level_zero_runs: runs, ..idle() }.price_per_kib()).collect();
+        (20..=44).map(|runs| Pressure { level_zero_runs: runs, ..idle() }.price_per_kib()).collect();
     assert_eq!(prices.first(), Some(&0));
     assert!(prices.windows(2).all(|pair| pair[0] < pair[1]), "{prices:?}");
     assert!(
@@ -45,7 +45,7 @@ fn the_price_rises_smoothly() {
 fn delays_accumulate_and_are_slept_in_short_pieces() {
     // INV-COMMIT-7
     let (clock, backpressure) = setup();
-    backpressure.update(&Pressure { level_zero_runs: 24, ..idle() });
+    backpressure.update(&Pressure { level_zero_runs: 32, ..idle() });
     let (mut sleeps, mut longest, mut before) = (0u32, Duration::ZERO, clock.now());
     for _ in 0..100_000 {
         backpressure.pay(140);

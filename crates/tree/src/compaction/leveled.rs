@@ -9,8 +9,9 @@
 //!
 //! 1. **Moves** out of level 0, whenever one is possible: they cost nothing (`level_zero.rs`).
 //! 2. **Level 0**, once it has [`Leveled::level_zero_trigger_runs`] runs: into the base, or, where that would
-//!    rewrite more than four bytes of the base for each byte of level 0, or where a running job is in the way, among
-//!    itself, like sizes with like.
+//!    rewrite more than four bytes of the base for each byte of level 0, among itself, like sizes with like. Runs that a
+//!    running job takes down do not count; those that wait for one are merged among themselves once they are half as
+//!    many again.
 //! 3. The level that exceeds its size most (`deeper.rs`): the table whose way down rewrites least for its size.
 //! 4. Tables of the last level full of tombstones that may go by now.
 //! 5. If nothing else has work, **settling**: level 0 goes down even below its trigger, as long as more than
@@ -20,14 +21,15 @@
 //!
 //! - A multiplier of **10**: writing costs about `m / ln m` per decade of size, which is least at `m = e` and 1.6 times that at
 //!   ten, for less than half the levels, hence faster reads.
-//! - **4** runs of level 0, of `f` bytes each, make merging into the base cost `(4 f + base) / 4 f` bytes per byte. Two would
-//!   cost about double, eight would double what a seek looks at.
+//! - **12** runs of level 0, of `f` bytes each, make merging into the base cost `(12 f + base) / 12 f` bytes per byte. Four would
+//!   cost nearly three times that, and what is saved for reads lasts only while flushes come in: settling takes level 0 down
+//!   anyway.
 //! - Tables of **64 MiB**: the least unit of a job, about a tenth of a second of merging.
 //! - A base of up to **768 MiB**: 64 GiB / 10² = 655 MiB and some margin, so that a settled tree up to 64 GiB has three runs
-//!   (base, one between, last). Level 0 then costs at most `(256 + 768) / 256 = 4` bytes per byte at flushes of 64 MiB, and
-//!   the rule under 2. guards smaller ones.
+//!   (base, one between, last). Level 0 then costs at most `(768 + 768) / 768 = 2` bytes per byte at flushes of 64 MiB,
+//!   and the rule under 2. guards smaller ones.
 //!
-//! `tests/simulation.rs` plays this through: 11.3 bytes written per byte of random keys at 32 GiB, 1.4 at 256 MiB, 1.0 for
+//! `tests/simulation.rs` plays this through: 8.6 bytes written per byte of random keys at 32 GiB, 1.5 at 256 MiB, 1.0 for
 //! ascending keys, logs not counted.
 //!
 //! Not here: what a plan must obey ([`super::check`]), running it.

@@ -65,7 +65,7 @@ fn plan(
 }
 
 fn good() -> Plan {
-    Leveled::default().pick(&shape()).unwrap()
+    Leveled { level_zero_trigger_runs: 4, ..Leveled::default() }.pick(&shape()).unwrap()
 }
 
 #[test]

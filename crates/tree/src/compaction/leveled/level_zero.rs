@@ -24,6 +24,10 @@ const MAX_BASE_RATIO: u64 = 4;
 /// cannot go down for long.
 const PRESSING: usize = 2;
 
+/// From this multiple of the trigger on, in halves, runs that wait for a running job are merged meanwhile. Sooner, what is
+/// written twice would cost more than what readers gain until that job ends.
+const WAITING_HALVES: usize = 3;
+
 /// More starting points than this are not tried; only a level 0 of very many narrow tables has them.
 const MAX_COLUMNS: usize = 64;
 
@@ -56,7 +60,9 @@ pub(super) fn pick_move(options: &Leveled, shape: &Shape, sizes: &LevelSizes) ->
 
 /// What to do once level 0 has reached its trigger.
 pub(super) fn pick(options: &Leveled, shape: &Shape, sizes: &LevelSizes) -> Option<Plan> {
-    let runs = shape.level_zero_runs();
+    // What a running job takes down already asks for no other.
+    let is_free = |run: &&RunShape| run.tables.iter().any(|table| !table.busy);
+    let runs = shape.runs(0).iter().filter(is_free).count();
     let trigger = options.level_zero_trigger_runs.max(2);
     if runs < trigger {
         return None;
@@ -68,6 +74,7 @@ pub(super) fn pick(options: &Leveled, shape: &Shape, sizes: &LevelSizes) -> Opti
     };
     match down {
         Some((column, plan)) if worth(&column) => Some(plan),
+        None if runs < trigger.saturating_mul(WAITING_HALVES) / 2 => None,
         down => within(options, shape, sizes, true).or_else(|| {
             if runs < trigger.saturating_mul(PRESSING) {
                 return None;

@@ -19,7 +19,7 @@ impl Default for Leveled {
     fn default() -> Leveled {
         Leveled {
             level_multiplier: 10,
-            level_zero_trigger_runs: 4,
+            level_zero_trigger_runs: 12,
             target_table_bytes: 64 * MIB,
             base_level_bytes: 12 * 64 * MIB,
         }
