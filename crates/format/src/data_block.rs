@@ -154,6 +154,13 @@ impl<P: Deref<Target = [u8]>> DataBlock<P> {
         self.layout.prefix(&self.payload)
     }
 
+    /// How much of the block stands before its first entry: all that a search looks at before it knows the entry.
+    #[inline]
+    #[must_use]
+    pub const fn lead_bytes(&self) -> usize {
+        self.layout.entries_at
+    }
+
     /// Bytes of memory that the block holds on to.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {

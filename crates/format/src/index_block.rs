@@ -50,6 +50,7 @@ use crate::error::{DecodeError, Problem};
 use crate::index_block::node::{INNER_ENTRIES, LEAF_ENTRIES, Node, NodeLevel, STRUCTURE};
 use crate::reader::Reader;
 use esker_mem::comparator::KeyOrder;
+use esker_mem::prefetch::{LINE_BYTES, prefetch};
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 use std::ops::Range;
@@ -146,8 +147,28 @@ impl Index {
     #[inline]
     #[must_use]
     pub fn seek(&self, key: &[u8], order: &KeyOrder) -> Option<usize> {
+        self.seek_ahead(key, order, |_| {})
+    }
+
+    /// As [`Index::seek`]; `ahead` is told among which blocks the answer will be as soon as that is known, which is before the
+    /// last node is looked at.
+    #[inline]
+    #[must_use]
+    pub fn seek_ahead(
+        &self,
+        key: &[u8],
+        order: &KeyOrder,
+        ahead: impl FnOnce(Range<usize>),
+    ) -> Option<usize> {
         let mut ordinal = 0;
+        let mut ahead = Some(ahead);
         for (depth, level) in self.levels.iter().enumerate() {
+            if depth + 1 == self.levels.len()
+                && let Some(ahead) = ahead.take()
+            {
+                self.prefetch(level.start + ordinal);
+                ahead(ordinal * LEAF_ENTRIES..((ordinal + 1) * LEAF_ENTRIES).min(self.count));
+            }
             let node = self.node(depth, level.start + ordinal)?;
             let place = node.lower_bound(key, order);
             if place == node.len() {
@@ -184,6 +205,14 @@ impl Index {
         let depth = self.levels.len().checked_sub(1)?;
         let leaves = self.levels.get(depth)?;
         self.node(depth, leaves.start + ordinal / LEAF_ENTRIES)
+    }
+
+    /// Asks the processor for what a search in a leaf looks at first.
+    #[inline]
+    fn prefetch(&self, number: usize) {
+        const SEARCHED_BYTES: usize = 32 + 8 * LEAF_ENTRIES;
+        let leaf = self.payload.as_bytes().get(self.node_range(number)).unwrap_or_default();
+        leaf.iter().take(SEARCHED_BYTES).step_by(LINE_BYTES).for_each(|byte| prefetch(byte));
     }
 
     #[inline]

@@ -39,6 +39,7 @@ use esker_env::fs::{Fs, FsFile, OpenOptions};
 use esker_format::data_block::DataBlock;
 use esker_mem::buffer::pool::BufferPool;
 use esker_mem::buffer::{Buffer, BufferMut};
+use esker_mem::prefetch::{LINE_BYTES, prefetch};
 use esker_mem::slice::Slice;
 use quick_cache::sync::Cache as Store;
 use quick_cache::{Lifecycle, Weighter};
@@ -331,6 +332,13 @@ impl BlockSlots {
             return None;
         }
         Some(HeldBlock(held))
+    }
+
+    /// Asks the processor for the slots of these blocks.
+    #[inline]
+    pub(crate) fn prefetch(&self, ordinals: Range<usize>) {
+        let slots = self.slots.get(ordinals).unwrap_or_default();
+        slots.iter().step_by(LINE_BYTES / size_of::<Slot>()).for_each(|slot| prefetch(slot));
     }
 
     /// Takes note that a block was found.

@@ -109,7 +109,9 @@ fn newest(view: &View, order: &KeyOrder, lookup: &mut Lookup<'_>) -> Result<()> 
         let table = ahead.get(i).copied().unwrap_or_else(|| run.table_for(key, order));
         let Some(table) = table else { continue };
         let is_last = i + 1 == runs.len() && lookup.found.is_none();
-        let found = table.get(key, hash, bound, is_last && expectation.is_present())?;
+        let expected = is_last && expectation.is_present();
+        let found =
+            if expected || table.may_contain(hash) { table.get(key, hash, bound, expected)? } else { None };
         if is_last {
             expectation.note(found.is_some());
         }

@@ -41,7 +41,7 @@ pub(crate) struct Layout {
     seqnos_at: usize,
     kinds_at: usize,
     prefix_at: usize,
-    entries_at: usize,
+    pub(crate) entries_at: usize,
 }
 
 /// One entry, taken apart but not copied.

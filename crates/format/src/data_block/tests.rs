@@ -67,6 +67,7 @@ fn check_against_model(payload: &[u8], model: &Model, order: &KeyOrder) {
     let block = DataBlock::decode(Slice::new(payload)).unwrap();
     assert_eq!(block.len(), model.len());
     block.verify_order(order).unwrap();
+    assert_eq!(block.lead_bytes(), block.layout.entry_range(payload, 0).start);
     let mut key = Vec::new();
     let mut walked = Vec::new();
     block.key_into(0, &mut walked);
@@ -97,6 +98,7 @@ fn check_against_model(payload: &[u8], model: &Model, order: &KeyOrder) {
     probes.push(Vec::new());
     probes.push(vec![0xff; 20]);
     for probe in probes {
+        block.prefetch(&probe, order);
         let lower = model.partition_point(|entry| order.compare(&entry.0, &probe) == Ordering::Less);
         let upper = model.partition_point(|entry| order.compare(&entry.0, &probe) != Ordering::Greater);
         assert_eq!(block.lower_bound(&probe, order), lower, "{probe:02x?}");

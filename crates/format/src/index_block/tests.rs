@@ -67,7 +67,11 @@ fn check(separators: &[Vec<u8>], order: &KeyOrder) {
             separator[..separator.len() / 2].to_vec(),
         ] {
             let expected = separators.partition_point(|s| order.compare(s, &probe) == Ordering::Less);
-            assert_eq!(index.seek(&probe, order), (expected < separators.len()).then_some(expected));
+            let expected = (expected < separators.len()).then_some(expected);
+            let mut told = 0..0;
+            assert_eq!(index.seek_ahead(&probe, order, |blocks| told = blocks), expected);
+            assert_eq!(index.seek(&probe, order), expected);
+            assert!(expected.is_none_or(|at| told.contains(&at)) && told.len() <= LEAF_ENTRIES, "{told:?}");
         }
     }
     assert_eq!(
@@ -131,7 +135,7 @@ fn damage_is_survived() {
             let Ok(index) = Index::decode(Slice::new(bytes)) else { return };
             for order in [&KeyOrder::Bytes, &reversed] {
                 for probe in [b"".as_slice(), b"k", b"k\x02separat\x01x", &[0xff; 12]] {
-                    let found = index.seek(probe, order);
+                    let found = index.seek_ahead(probe, order, drop);
                     assert!(found.is_none_or(|ordinal| ordinal < index.len()));
                 }
             }

@@ -170,12 +170,14 @@ impl Memtable {
     }
 
     /// The number of entries: versions, not keys.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.counters.entries.load(Ordering::Relaxed)
     }
 
     /// Whether there are no entries.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -40,7 +40,10 @@ impl Expectation {
     /// Takes note of whether it was.
     #[inline]
     pub(crate) fn note(self, present: bool) {
-        LATELY.set(if present { self.0.saturating_add(1).min(MOST) } else { self.0.saturating_sub(ABSENT) });
+        let after = if present { (self.0 + 1).min(MOST) } else { self.0.saturating_sub(ABSENT) };
+        if after != self.0 {
+            LATELY.set(after);
+        }
     }
 }
 

@@ -14,7 +14,7 @@
 use std::cmp::Ordering as Order;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use esker_env::fs::SharedFs;
 use esker_format::block::{BlockHandle, BlockType, Opened, decode_block, open_block};
@@ -64,8 +64,8 @@ pub(crate) struct Table {
     filter: Option<Filter>,
     properties: Properties,
     slots: BlockSlots,
-    /// About how much of a block stands before its first entry.
-    lead_bytes: usize,
+    /// How much of a block stands before its first entry: the most of all blocks that were read from the file, so far.
+    lead_bytes: AtomicUsize,
     _resident: Resident,
     obsolete: AtomicBool,
 }
@@ -118,7 +118,7 @@ impl Table {
         let resident_bytes = index.memory_bytes() + filter_bytes + slots.memory_bytes();
         let resident = source.cache.hold_resident(resident_bytes as u64);
         Ok(Self {
-            lead_bytes: lead_bytes(&properties, index.len()),
+            lead_bytes: AtomicUsize::new(0),
             obsolete: AtomicBool::new(false),
             _resident: resident,
             source,
@@ -203,13 +203,10 @@ impl Table {
 
     /// The newest version of `key` below `bound`. `hash` is the key's hash.
     ///
-    /// Where the key is `expected` to be here, the filter is not asked but before a block is read from the file: a key that
-    /// is here would only wait for it.
-    #[inline]
+    /// Does not ask the filter: that is for the caller, unless the key is `expected` to be here, since a key that is here would
+    /// only wait for it. Then the filter is asked before a block is read from the file.
+    #[inline(never)]
     pub(crate) fn get(&self, key: &[u8], hash: u64, bound: SeqNo, expected: bool) -> Result<Option<Found>> {
-        if !expected && !self.may_contain(hash) {
-            return Ok(None);
-        }
         let Some(at) = self.place_of(key) else { return Ok(None) };
         let held = match self.cached(at) {
             Some(held) => held,
@@ -226,7 +223,7 @@ impl Table {
         if order.compare(self.smallest(), key) == Order::Greater {
             return None;
         }
-        self.index.seek(key, order)
+        self.index.seek_ahead(key, order, |blocks| self.slots.prefetch(blocks))
     }
 
     /// The newest version of `key` below `bound`, in the block `at`, which is `held`, or in those after it.
@@ -271,7 +268,7 @@ impl Table {
     pub(crate) fn cached(&self, at: usize) -> Option<HeldBlock> {
         let held = self.slots.get(at)?;
         // What a search looks at before it knows the entry: all of these misses overlap.
-        held.prefetch(self.lead_bytes);
+        held.prefetch(self.lead_bytes.load(Ordering::Relaxed));
         self.slots.note_use(at, &held);
         Some(held)
     }
@@ -282,6 +279,8 @@ impl Table {
         let held = HeldBlock::new(self.read_block(handle)?);
         self.source.metrics.blocks_read.add(1);
         self.source.metrics.block_bytes_read.add(handle.len);
+        // More is fetched in vain where few entries are looked at, and a processor keeps some twenty misses in flight.
+        self.lead_bytes.fetch_max(held.block().lead_bytes().min(MAX_LEAD_BYTES), Ordering::Relaxed);
         self.slots.insert(at, &held);
         Ok(held)
     }
@@ -338,16 +337,7 @@ impl Drop for Table {
     }
 }
 
-/// About how much of a block stands before its first entry: header, heads, offsets, seqnos and the prefix.
-fn lead_bytes(properties: &Properties, blocks: usize) -> usize {
-    const HEADER: u64 = 32;
-    const PER_ENTRY: u64 = 8 + 2 + 1;
-    let entries = properties.entries.div_ceil(blocks.max(1) as u64);
-    // More is fetched in vain where few entries are looked at, and a processor keeps some twenty misses in flight.
-    usize::try_from(HEADER + entries.saturating_mul(PER_ENTRY))
-        .map_or(MAX_LEAD_BYTES, |lead| lead.min(MAX_LEAD_BYTES))
-}
-
+/// The most of a block that is asked for before it is searched.
 const MAX_LEAD_BYTES: usize = 1024;
 
 /// Whether the last key of `block` is `key`.

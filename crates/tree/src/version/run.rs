@@ -13,6 +13,9 @@ use esker_mem::seqno::SeqNo;
 
 use crate::table::reader::Table;
 
+/// Tables that are counted rather than searched: two cache lines of heads.
+const FEW_TABLES: usize = 16;
+
 /// Tables with disjoint key ranges, in key order.
 #[derive(Clone)]
 pub(crate) struct Run {
@@ -52,12 +55,23 @@ impl Run {
     pub(crate) fn position(&self, key: &[u8], order: &KeyOrder) -> usize {
         if order.is_bytes() {
             let wanted = head(key);
-            let from = self.heads.partition_point(|&h| h < wanted);
-            let tied = self.heads.get(from..).map_or(0, |rest| rest.partition_point(|&h| h == wanted));
-            let tables = self.tables.get(from..from + tied).unwrap_or_default();
-            return from + tables.partition_point(|t| t.largest() < key);
+            let from = if self.heads.len() <= FEW_TABLES {
+                // No branch depends on the key.
+                self.heads.iter().map(|&head| usize::from(head < wanted)).sum()
+            } else {
+                self.heads.partition_point(|&head| head < wanted)
+            };
+            let is_tied = self.heads.get(from) == Some(&wanted);
+            return if is_tied { self.position_among_tied(from, key, wanted) } else { from };
         }
         self.tables.partition_point(|t| order.compare(t.largest(), key) == Ordering::Less)
+    }
+
+    /// Among tables whose largest keys have the head that is `wanted`, beginning at `from`.
+    fn position_among_tied(&self, from: usize, key: &[u8], wanted: u64) -> usize {
+        let tied = self.heads.get(from..).map_or(0, |rest| rest.partition_point(|&head| head == wanted));
+        let tables = self.tables.get(from..from + tied).unwrap_or_default();
+        from + tables.partition_point(|table| table.largest() < key)
     }
 
     /// The only table that may hold `key`; the key may lie before it.

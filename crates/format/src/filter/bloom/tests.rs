@@ -63,6 +63,7 @@ fn damage_is_survived() {
     damaged(&build(10.0, (0..20).map(|n| key("user", n))), |bytes| {
         if let Ok(filter) = Filter::decode(Slice::new(bytes)) {
             for hash in [0, 1, u64::MAX, 0x0123_4567_89ab_cdef] {
+                filter.prefetch(hash);
                 let _ = filter.may_contain(hash);
             }
         }

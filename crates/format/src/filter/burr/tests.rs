@@ -104,6 +104,7 @@ fn damage_is_survived() {
         damaged(&build(3, (0..keys).map(|n| key("user", n))), |bytes| {
             if let Ok(filter) = Filter::decode(Slice::new(bytes)) {
                 for n in 0..20 {
+                    filter.prefetch(key("user", n));
                     let _ = (filter.may_contain(key("user", n)), filter.may_contain(u64::MAX - u64::from(n)));
                 }
             }
