@@ -20,7 +20,7 @@ const ROW: f64 = 1.5;
 const QUICK_ROW: f64 = 0.4;
 /// Seconds of a measured load, and of one of a scaling run.
 const LOAD: u64 = 10;
-const SCALING_LOAD: u64 = 120;
+const SCALING_LOAD: u64 = 240;
 /// Key counts of a scaling run, in millions.
 const SCALES: [u64; 4] = [1, 3, 10, 30];
 /// Engines of a scaling run, as far as they are built, unless it is told others.
@@ -57,14 +57,14 @@ pub struct Arguments {
     /// A row ends after so many seconds of work; writes may be done before [default: 1.5, with --quick 0.4]
     #[arg(long, value_name = "SECONDS")]
     pub row_seconds: Option<f64>,
-    /// A load that takes longer is measured so far, and the rest is put in off the clock [default: 10, with --scaling 120]
+    /// A load that takes longer is measured so far, and the rest is put in off the clock [default: 10, with --scaling 240]
     #[arg(long, value_name = "SECONDS")]
     pub load_seconds: Option<u64>,
     /// How long the workload `sustained` goes on [default: 10, with --quick 2]
     #[arg(long, value_name = "SECONDS")]
     pub sustained_seconds: Option<u64>,
     /// A workload that an engine has not finished after so many seconds has failed
-    #[arg(long, value_name = "SECONDS", default_value_t = 400)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub cell_seconds: u64,
     /// Go on where a run with the same settings and the same --out was broken off
     #[arg(long)]

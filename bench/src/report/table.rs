@@ -27,9 +27,12 @@ pub fn all(results: &Results) -> String {
     }
     let _infallible =
         writeln!(text, "Medians of {}; per second unless a unit is given.\n", medians.repetitions());
-    text += &figures(&medians);
+    let has_rows = present(&medians).next().is_some();
+    if has_rows {
+        text += &figures(&medians);
+    }
     text += &scaling(&medians);
-    if medians.engines().len() > 1 && medians.engines().contains(&OURS) {
+    if has_rows && medians.engines().len() > 1 && medians.engines().contains(&OURS) {
         text += "\nRatios of esker to each peer; **bold** where a target is missed.\n\n";
         text += &ratios(&medians);
     }

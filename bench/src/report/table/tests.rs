@@ -81,6 +81,25 @@ fn what_an_engine_promises_is_read_from_the_file() {
 }
 
 #[test]
+fn a_scaling_run_has_a_table_by_keys_and_no_other() {
+    let at = |engine: &str, keys, reading| Row {
+        keys,
+        reading,
+        ..row(engine, "scaling", "fillrandom settled", 0.0)
+    };
+    let rows = [
+        at("esker", 1_000_000, Reading::Value(900_000.0)),
+        at("esker", 3_000_000, Reading::Value(800_000.0)),
+        at("heed", 1_000_000, Reading::Value(100_000.0)),
+        at("heed", 3_000_000, Reading::Cut(50_000.0)),
+    ];
+    let text = all(&results(&rows));
+    assert!(text.contains("| | 1 | 3 |\n|---|--:|--:|\n| esker | 900k | 800k |"), "{text}");
+    assert!(text.contains("| heed | 100k | not in time |"), "{text}");
+    assert!(!text.contains("Ratios"), "{text}");
+}
+
+#[test]
 fn tied_keys_are_compared_with_our_own_plain_ones() {
     let rows = [
         row("esker", "read", "readrandom", 1_000.0),
