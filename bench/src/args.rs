@@ -9,15 +9,15 @@ use crate::engines;
 use crate::workload;
 
 /// Keys of a quick run.
-const QUICK_KEYS: u64 = 200_000;
+const QUICK_KEYS: u64 = 100_000;
 /// Workloads of a quick run.
 const QUICK_WORKLOADS: [&str; 7] = ["read", "ycsb", "fill", "batch", "overwrite", "sync", "sustained"];
 /// Seconds of a sustained load, and of that of a quick run.
 const SUSTAINED: u64 = 10;
-const QUICK_SUSTAINED: u64 = 2;
+const QUICK_SUSTAINED: u64 = 1;
 /// Seconds of a row, and of one of a quick run.
 const ROW: f64 = 1.5;
-const QUICK_ROW: f64 = 0.4;
+const QUICK_ROW: f64 = 0.25;
 /// Seconds of a measured load, and of one of a scaling run.
 const LOAD: u64 = 10;
 const SCALING_LOAD: u64 = 240;
@@ -54,13 +54,13 @@ pub struct Arguments {
     /// Block cache of each engine, MiB
     #[arg(long, default_value_t = 256)]
     pub cache_mib: u64,
-    /// A row ends after so many seconds of work; writes may be done before [default: 1.5, with --quick 0.4]
+    /// A row ends after so many seconds of work; writes may be done before [default: 1.5, with --quick 0.25]
     #[arg(long, value_name = "SECONDS")]
     pub row_seconds: Option<f64>,
     /// A load that takes longer is measured so far, and the rest is put in off the clock [default: 10, with --scaling 240]
     #[arg(long, value_name = "SECONDS")]
     pub load_seconds: Option<u64>,
-    /// How long the workload `sustained` goes on [default: 10, with --quick 2]
+    /// How long the workload `sustained` goes on [default: 10, with --quick 1]
     #[arg(long, value_name = "SECONDS")]
     pub sustained_seconds: Option<u64>,
     /// A workload that an engine has not finished after so many seconds has failed

@@ -89,6 +89,8 @@ impl Settled {
 pub trait Engine: Sized + Send + Sync {
     /// What it can do.
     const FACTS: Facts;
+    /// Whether batches are the fast way to load it; decides only how keys are put in off the clock.
+    const LOADS_BY_BATCHES: bool = true;
     /// Opens it in `folder`, which is empty or holds what it left there.
     fn open(folder: &Path, settings: Settings) -> Outcome<Self>;
     /// Writes one pair.

@@ -31,6 +31,8 @@ impl Engine for Sled {
         note: "writes its log every 500 ms; a sync is its `flush`: `sync_file_range`, which flushes no cache of the device",
     };
 
+    const LOADS_BY_BATCHES: bool = false;
+
     fn open(folder: &Path, settings: Settings) -> Outcome<Sled> {
         let database = Config::new()
             .path(folder)

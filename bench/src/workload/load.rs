@@ -96,7 +96,13 @@ fn rest<E: Engine>(child: &Child<'_>, engine: &E, done: u64) -> Outcome<()> {
     let choices = numbers(child.form, child.keys)
         .skip(usize::try_from(done)?)
         .map(|number| Choice { kind: Kind::Put, number });
-    stretch.run(choices, |group| engine.put_all(group.iter().map(|put| (put.key, put.value))))?;
+    stretch.run(choices, |group| {
+        if E::LOADS_BY_BATCHES {
+            engine.put_all(group.iter().map(|put| (put.key, put.value)))
+        } else {
+            group.iter().try_for_each(|put| engine.put(put.key, put.value))
+        }
+    })?;
     engine.settle()?;
     Ok(())
 }
