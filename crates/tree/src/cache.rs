@@ -174,6 +174,8 @@ pub struct CacheStats {
 pub struct Cache {
     blocks: Store<BlockKey, Stored, BlockWeight, IntegerHash, Eviction>,
     pool: Arc<BufferPool>,
+    /// What pages have held beyond the blocks in them when they came to more than there may be: the store leaves so much free.
+    holes_bytes: AtomicU64,
     capacity_bytes: AtomicU64,
     resident_bytes: AtomicU64,
 }
@@ -198,6 +200,7 @@ impl Cache {
                 Eviction,
             ),
             pool: Arc::new(BufferPool::new(0)),
+            holes_bytes: AtomicU64::new(0),
             capacity_bytes: AtomicU64::new(capacity_bytes),
             resident_bytes: AtomicU64::new(0),
         };
@@ -261,9 +264,9 @@ impl Cache {
         let (in_pages, in_blocks) = if room < POOLED_FROM_BYTES {
             (0, room)
         } else {
-            // Pages leave room for the store's own entries, and blocks leave room in the pages: what is let go leaves holes
-            // that the next block has to fit into.
-            (room - room / 32, room - room / 16)
+            // What is let go leaves holes that the next block has to fit into. How much that is, is learnt, since reserving it
+            // would make a cache too small for data that just fits.
+            (room - room / 64, room - self.holes_bytes.load(Ordering::Relaxed).min(room / 16))
         };
         self.pool.set_limit_bytes(usize::try_from(in_pages).unwrap_or(usize::MAX));
         self.blocks.set_capacity(in_blocks);
@@ -274,11 +277,15 @@ impl Cache {
     /// back when that is let go; it is not a reason to empty another one in its place.
     fn empty_pages(&self) {
         let (room, held, closing) = (self.room(), self.pool.held_bytes(), self.pool.closing_bytes());
-        // The usual case without asking the store.
-        if held <= closing || (held - closing + self.pool.outside_bytes()) as u64 <= room - room / 32 {
+        // Where there is much room, without asking the store.
+        if held <= closing || (held - closing + self.pool.outside_bytes()) as u64 <= room - room / 8 {
             return;
         }
         let excess = self.block_bytes().saturating_sub(room + closing as u64);
+        if excess > 0 {
+            let holes = self.holes_bytes.fetch_add(PAGE_BYTES, Ordering::Relaxed) + PAGE_BYTES;
+            self.blocks.set_capacity(room - holes.min(room / 16));
+        }
         for _ in 0..excess.div_ceil(PAGE_BYTES) {
             let Some(page) = self.pool.close_emptiest_page() else { return };
             self.blocks.retain(|key, block| {

@@ -2,7 +2,7 @@
 //!
 //! A cache of many blocks in ordinary memory touches another page of address space with nearly every access, so that
 //! translating addresses costs as much as the accesses. The pool takes regions of 32 MiB from the system, asks for huge
-//! pages for them, and hands out runs of units of 256 bytes, none of which crosses a huge page. A page that nobody has
+//! pages for them, and hands out runs of units of 128 bytes, none of which crosses a huge page. A page that nobody has
 //! anything in is given back at once.
 //!
 //! Where a run goes: into the first page, from where the last one went, that has such a run; a page that had none is not
@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The unit of allocation.
-const UNIT: usize = 256;
+const UNIT: usize = 128;
 
 /// Units of a page.
 const UNITS: usize = HUGE_PAGE / UNIT;

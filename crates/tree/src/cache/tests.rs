@@ -153,6 +153,21 @@ fn slots_and_store_agree_whatever_threads_do() {
     assert!((0..600).all(|ordinal| slots.get(ordinal).is_none()), "an empty cache holds no block");
 }
 
+/// Once a cache in huge pages reserved a part of its room for holes, and data that had fitted did not fit any more: one lookup in
+/// a hundred read a file.
+#[test]
+fn data_that_just_fits_stays_in_huge_pages() {
+    let cache = Arc::new(Cache::with_capacity_bytes(256 << 20));
+    let slots = cache.slots(FileKey::next(), 30_000);
+    for ordinal in 0..30_000 {
+        slots.insert(ordinal, &HeldBlock::new(cache.buffer(8_230 + ordinal % 200).freeze()));
+    }
+    let stats = cache.stats();
+    assert!(stats.block_bytes <= stats.capacity_bytes, "{stats:?}");
+    // They are 97 % of the room; the parts of the store are not filled quite evenly.
+    assert!(stats.blocks > 29_400, "{stats:?}");
+}
+
 #[test]
 fn pages_count_whole_and_go_when_the_cache_shrinks() {
     let cache = Arc::new(Cache::with_capacity_bytes(64 << 20));
