@@ -188,8 +188,13 @@ impl Generation {
     /// Seals it, and says whether nobody has ever written to it or is about to.
     pub(crate) fn seal_unused(&self) -> bool {
         self.seal();
-        // In this order: whoever had a place in it has applied by the time that it is asked for entries.
-        self.reservations.load(Ordering::SeqCst) == 0 && self.memtable.is_empty()
+        self.is_unused(|| self.memtable.is_empty())
+    }
+
+    /// INV-COMMIT-20: nobody has a place in it, *and then* it is empty. The other way round, a writer could apply and let go
+    /// between the two questions.
+    fn is_unused(&self, is_empty: impl FnOnce() -> bool) -> bool {
+        self.reservations.load(Ordering::SeqCst) == 0 && is_empty()
     }
 
     /// Registers a writer that will come back with its entries, and checks for room: for them, and for what was reserved
@@ -443,3 +448,6 @@ impl Cursor for SortedCursor {
         Slice::new(SortedCursor::value(self))
     }
 }
+
+#[cfg(test)]
+mod tests;
