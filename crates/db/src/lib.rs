@@ -73,6 +73,7 @@ mod signal;
 mod snapshot;
 mod state;
 mod stats;
+mod sync;
 mod trees;
 mod upkeep;
 mod wal;

@@ -18,5 +18,9 @@ pub(crate) mod segment;
 pub(crate) mod sync;
 pub(crate) mod writer;
 
+// Not declared in `sync.rs`, which the model test compiles without them.
+#[cfg(test)]
+#[path = "wal/sync/tests.rs"]
+mod sync_tests;
 #[cfg(test)]
 pub(crate) mod testing;

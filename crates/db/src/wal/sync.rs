@@ -8,24 +8,28 @@
 //!    not cover it: the caller looks again when it ends. All who waited share the next sync (INV-WAL-3).
 //! 3. Otherwise it becomes the one that syncs: it notes how far the log is written, syncs every segment with unsynced
 //!    frames, *oldest first* (INV-WAL-4), from where the device has it to where it is written (INV-WAL-8), and moves
-//!    the synced point there.
+//!    the synced point there (INV-COMMIT-21).
 //!
 //! After a failed sync the answer to everyone is [`Error::Indeterminate`], for ever (INV-LIFE-2).
 //!
 //! Points of the log are measured by a running count of frame bytes since the database was opened (`lsn`), so they
 //! compare across segments. Lock order: the mutex here is a leaf, and it is not held while a sync runs.
 //!
+//! All of this is explored under a model scheduler, too (`tests/model`).
+//!
 //! Not here: appending ([`crate::wal::writer`]).
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use esker_format::log::frame::LogPosition;
 use esker_mem::seqno::SeqNo;
 
 use crate::error::{Error, Result};
+use crate::sync::{
+    AtomicU64, Condvar, Mutex, MutexGuard, Ordering, covers_what_came_later, starts_in_two_steps,
+};
 use crate::wal::file::LogFile;
 
 /// A point between two frames of the log.
@@ -89,7 +93,7 @@ impl LogSync {
 
     /// Frames now go to `file`, from `start` on; the one before ends at what is written.
     ///
-    /// In one step: a sync that saw the new segment beside a written end in the old one would take that end for the new
+    /// In one step (INV-COMMIT-21): a sync that saw the new segment beside a written end in the old one would take that end for the new
     /// one's, and pass over what is written there later.
     pub(crate) fn started_segment(&self, file: Arc<LogFile>, start: LogPoint) {
         let mut state = self.state();
@@ -98,6 +102,10 @@ impl LogSync {
             complete.end = Some(end);
         }
         state.unsynced.push_back(Unsynced { file, from: 0, end: None });
+        if starts_in_two_steps() {
+            drop(state);
+            state = self.state();
+        }
         state.written = start;
     }
 
@@ -171,6 +179,7 @@ impl LogSync {
         state.syncs += 1;
         match outcome {
             Ok(()) => {
+                let target = if covers_what_came_later() { state.written } else { target };
                 state.synced = target;
                 self.synced_lsn.store(target.lsn, Ordering::Release);
                 // All but the last were complete when the sync began.
@@ -193,6 +202,3 @@ impl LogSync {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,13 +2,17 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use esker_env::fs::{Access, FsFile};
 use esker_format::ids::SegmentId;
+use esker_format::log::frame::LogPosition;
 
-use super::*;
+use crate::error::Error;
 use crate::options::LogMapping;
+use crate::wal::file::LogFile;
+use crate::wal::sync::{LogPoint, LogSync};
 
 /// A file that counts syncs and how many run at once.
 #[derive(Debug, Default)]

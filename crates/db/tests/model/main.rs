@@ -1,0 +1,91 @@
+//! What the log says is durable, beside what is, under every interleaving that a scheduler comes up with.
+//!
+//! This crate compiles the very file of the log's written and synced end (`src/wal/sync.rs`), but against a [`sync`] of its
+//! own, in which each access is a point where shuttle may switch threads, and against a [`wal::file`] that knows which of
+//! its bytes a power loss would leave.
+//!
+//! ```text
+//! cargo test -p esker --test model
+//! MODEL_SCHEDULES=20000 cargo test --release -p esker --test model
+//! ```
+//!
+//! Its story: a sync between the start of a segment and the move of the written end took the old segment's end for the new
+//! one's, and no test that did not look for just that saw it.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests, and a file of the library that is compiled a second time"
+)]
+
+mod sync;
+
+/// The file under test.
+#[path = "../../src"]
+mod library {
+    pub(crate) mod wal {
+        pub(crate) mod sync;
+    }
+}
+
+/// As much of the errors as the file under test makes.
+mod error {
+    use std::sync::Arc;
+
+    #[derive(Debug)]
+    pub(crate) enum Error {
+        Indeterminate { source: Arc<std::io::Error> },
+    }
+
+    pub(crate) type Result<T> = std::result::Result<T, Error>;
+}
+
+mod wal {
+    pub(crate) use crate::library::wal::sync;
+
+    /// The file of a segment, as the device has it.
+    pub(crate) mod file {
+        use std::io;
+        use std::ops::Range;
+
+        use crate::sync::Mutex;
+
+        #[derive(Debug, Default)]
+        pub(crate) struct LogFile {
+            bytes: Mutex<Bytes>,
+        }
+
+        #[derive(Debug, Default)]
+        struct Bytes {
+            /// The operating system has it up to here.
+            written: u64,
+            /// These the device has.
+            durable: Vec<Range<u64>>,
+        }
+
+        impl LogFile {
+            pub(crate) fn write_to(&self, end: u64) {
+                self.bytes.lock().unwrap().written = end;
+            }
+
+            /// Makes durable what is written of the range, at some moment after the call.
+            pub(crate) fn sync(&self, range: Range<u64>) -> io::Result<()> {
+                shuttle::thread::yield_now();
+                let mut bytes = self.bytes.lock().unwrap();
+                let end = range.end.min(bytes.written);
+                bytes.durable.push(range.start..end);
+                Ok(())
+            }
+
+            /// Whether a power loss would leave the whole range.
+            pub(crate) fn is_durable(&self, range: &Range<u64>) -> bool {
+                let durable = &self.bytes.lock().unwrap().durable;
+                range.clone().all(|byte| durable.iter().any(|range| range.contains(&byte)))
+            }
+        }
+    }
+}
+
+mod protocol;

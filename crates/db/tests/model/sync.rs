@@ -1,0 +1,31 @@
+//! The stand-in for `src/sync.rs`: every access may switch threads, and faults can be planted.
+
+use std::cell::Cell;
+
+pub(crate) use shuttle::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+
+/// A defect to plant in the code under test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    StartsInTwoSteps,
+    CoversWhatCameLater,
+}
+
+thread_local! {
+    // All threads of a model run on the thread that started it.
+    static FAULT: Cell<Fault> = const { Cell::new(Fault::None) };
+}
+
+pub(crate) fn plant(fault: Fault) {
+    FAULT.set(fault);
+}
+
+pub(crate) fn starts_in_two_steps() -> bool {
+    FAULT.get() == Fault::StartsInTwoSteps
+}
+
+pub(crate) fn covers_what_came_later() -> bool {
+    FAULT.get() == Fault::CoversWhatCameLater
+}
