@@ -59,6 +59,8 @@ struct State {
     written: LogPoint,
     synced: LogPoint,
     in_flight: bool,
+    /// Whether anyone waits for the sync in flight. Without it, each sync would end in a system call that wakes nobody.
+    is_awaited: bool,
     /// Counted for statistics.
     syncs: u64,
     failed: Option<Arc<io::Error>>,
@@ -83,6 +85,7 @@ impl LogSync {
                 written: start,
                 synced: start,
                 in_flight: false,
+                is_awaited: false,
                 syncs: 0,
                 failed: None,
             }),
@@ -156,6 +159,7 @@ impl LogSync {
                 return Ok(());
             }
             if state.in_flight {
+                state.is_awaited = true;
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
@@ -191,7 +195,9 @@ impl LogSync {
             }
             Err(error) => state.failed = Some(Arc::new(error)),
         }
-        self.changed.notify_all();
+        if std::mem::take(&mut state.is_awaited) {
+            self.changed.notify_all();
+        }
         // The last to hold a complete segment unmaps it, which takes a while: not under the lock.
         drop(state);
         drop(files);
