@@ -8,7 +8,10 @@
 //!
 //! Not here: reading ([`crate::wal::reader`]).
 
+use std::collections::BTreeMap;
+
 use esker_env::fs::{OpenOptions, SharedFs};
+use esker_format::ids::SegmentId;
 use esker_format::log::frame::LogPosition;
 
 use crate::error::{Error, Result};
@@ -20,35 +23,42 @@ const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Makes the frames of a chain durable.
 pub(crate) fn secure(fs: &SharedFs, found: &FoundSegments, links: &[Link]) -> Result<()> {
-    let claim = last_claim(fs, found, links)?;
+    let Tail { claim, ends } = tail(fs, found, links)?;
     for link in links.iter().filter(|link| link.id >= claim.segment) {
         let Some(segment) = found.get(&link.id) else { continue };
         let from = if link.id == claim.segment { claim.offset } else { 0 };
-        rewrite(fs, segment, from, good_end(fs, segment, *link)?)?;
+        // Whatever stands before a recorded end may be written over itself, good or bad: it need not be read for that.
+        let recorded = link.end.map_or(0, |end| end.min(segment.len_bytes));
+        rewrite(fs, segment, from, ends.get(&link.id).copied().unwrap_or(recorded))?;
     }
     Ok(())
 }
 
-/// The last position that is claimed as synced. Claims rise, so the newest segment with a frame knows it.
-fn last_claim(fs: &SharedFs, found: &FoundSegments, links: &[Link]) -> Result<LogPosition> {
+/// What the end of the log says.
+#[derive(Default)]
+struct Tail {
+    /// The last position that is claimed as synced.
+    claim: LogPosition,
+    /// Where the good frames end of the segments that were read to know it.
+    ends: BTreeMap<SegmentId, u64>,
+}
+
+/// Reads back to the newest segment with a frame: claims rise, so it knows the last one.
+fn tail(fs: &SharedFs, found: &FoundSegments, links: &[Link]) -> Result<Tail> {
+    let mut tail = Tail::default();
     for link in links.iter().rev() {
         let Some(mut scan) = scan(fs, found.get(&link.id), *link)? else { continue };
         let mut claim = None;
         while let Scanned::Frame { meta, .. } = scan.next()? {
             claim = Some(meta.synced);
         }
+        tail.ends.insert(link.id, scan.offset());
         if let Some(claim) = claim {
-            return Ok(claim);
+            tail.claim = claim;
+            break;
         }
     }
-    Ok(LogPosition::default())
-}
-
-/// Where the good frames of a segment end.
-fn good_end(fs: &SharedFs, segment: &FoundSegment, link: Link) -> Result<u64> {
-    let Some(mut scan) = scan(fs, Some(segment), link)? else { return Ok(0) };
-    while let Scanned::Frame { .. } = scan.next()? {}
-    Ok(scan.offset())
+    Ok(tail)
 }
 
 fn scan(fs: &SharedFs, segment: Option<&FoundSegment>, link: Link) -> Result<Option<Scan>> {
