@@ -68,6 +68,7 @@ mod options;
 mod parallel;
 mod recover;
 mod replay;
+mod reserved;
 mod scan;
 mod signal;
 mod snapshot;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use esker_env::fs::SharedFs;
@@ -18,6 +18,7 @@ use esker_format::ids::KeyspaceId;
 use esker_tree::Tree;
 
 use crate::error::{Error, Result};
+use crate::reserved::Reserved;
 
 /// One keyspace.
 pub(crate) struct KeyspaceState {
@@ -28,60 +29,6 @@ pub(crate) struct KeyspaceState {
     folder: Folder,
     dropped: AtomicBool,
     pub(crate) reserved: Reserved,
-}
-
-/// What commit groups have reserved in a keyspace's memtables and not applied yet: entries, and bytes of keys and values.
-///
-/// Two sums that each have one writer at a time, so that neither takes a locked instruction.
-#[derive(Debug, Default)]
-pub(crate) struct Reserved {
-    /// All that was ever reserved. Changed under the log lock only.
-    taken: Sum,
-    /// All that was ever applied. Changed under the apply lock only.
-    released: Sum,
-}
-
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Sum {
-    entries: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Sum {
-    #[inline]
-    fn change(&self, entries: impl Fn(usize) -> usize, bytes: impl Fn(usize) -> usize) {
-        self.entries.store(entries(self.entries.load(Ordering::Relaxed)), Ordering::Release);
-        self.bytes.store(bytes(self.bytes.load(Ordering::Relaxed)), Ordering::Release);
-    }
-}
-
-impl Reserved {
-    /// Adds to what is reserved; gives what was outstanding before, for groups that are being applied.
-    ///
-    /// What is released at this moment may count as outstanding and be applied: twice, never not at all (INV-COMMIT-1).
-    #[inline]
-    pub(crate) fn take(&self, entries: usize, bytes: usize) -> (usize, usize) {
-        let taken_entries = self.taken.entries.load(Ordering::Relaxed);
-        let taken_bytes = self.taken.bytes.load(Ordering::Relaxed);
-        let others = (
-            taken_entries.wrapping_sub(self.released.entries.load(Ordering::Acquire)),
-            taken_bytes.wrapping_sub(self.released.bytes.load(Ordering::Acquire)),
-        );
-        self.taken.change(|sum| sum.wrapping_add(entries), |sum| sum.wrapping_add(bytes));
-        others
-    }
-
-    /// Takes back what [`Self::take`] added, under the same lock.
-    pub(crate) fn cancel(&self, entries: usize, bytes: usize) {
-        self.taken.change(|sum| sum.wrapping_sub(entries), |sum| sum.wrapping_sub(bytes));
-    }
-
-    /// What was taken is applied.
-    #[inline]
-    pub(crate) fn release(&self, entries: usize, bytes: usize) {
-        self.released.change(|sum| sum.wrapping_add(entries), |sum| sum.wrapping_add(bytes));
-    }
 }
 
 /// Where a keyspace's files lie.

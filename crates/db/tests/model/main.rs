@@ -1,8 +1,10 @@
-//! What the log says is durable, beside what is, under every interleaving that a scheduler comes up with.
+//! The bookkeeping of the write path under every interleaving that a scheduler comes up with: what the log says is durable,
+//! and what room memtables have left.
 //!
-//! This crate compiles the very file of the log's written and synced end (`src/wal/sync.rs`), but against a [`sync`] of its
-//! own, in which each access is a point where shuttle may switch threads, and against a [`wal::file`] that knows which of
-//! its bytes a power loss would leave.
+//! This crate compiles the very files of the log's written and synced end (`src/wal/sync.rs`) and of the reserved room
+//! (`src/reserved.rs`), but against a [`sync`] of its own, in which each access is a point where shuttle may switch threads,
+//! and against a [`wal::file`] that knows which of its bytes a power loss would leave. No thread of a model tries again
+//! until something changes: a scheduler that favours it would never let that happen.
 //!
 //! ```text
 //! cargo test -p esker --test model
@@ -17,14 +19,15 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests, and a file of the library that is compiled a second time"
+    reason = "tests, and files of the library that are compiled a second time"
 )]
 
 mod sync;
 
-/// The file under test.
+/// The files under test.
 #[path = "../../src"]
 mod library {
+    pub(crate) mod reserved;
     pub(crate) mod wal {
         pub(crate) mod sync;
     }
@@ -89,3 +92,4 @@ mod wal {
 }
 
 mod protocol;
+mod room;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-pub(crate) use shuttle::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
 
 /// A defect to plant in the code under test.
@@ -11,6 +11,8 @@ pub(crate) enum Fault {
     None,
     StartsInTwoSteps,
     CoversWhatCameLater,
+    AsksForRoomFirst,
+    ReleasesBeforeApplying,
 }
 
 thread_local! {
@@ -20,6 +22,10 @@ thread_local! {
 
 pub(crate) fn plant(fault: Fault) {
     FAULT.set(fault);
+}
+
+pub(crate) fn is_planted(fault: Fault) -> bool {
+    FAULT.get() == fault
 }
 
 pub(crate) fn starts_in_two_steps() -> bool {
