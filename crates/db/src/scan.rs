@@ -23,7 +23,7 @@ pub struct Scan {
 }
 
 enum Source {
-    Range(Box<esker_tree::Range>),
+    Range(esker_tree::Range),
     Failed(Error),
     Ended,
 }
@@ -42,7 +42,7 @@ impl Source {
 impl Scan {
     pub(crate) fn new(keyspace: Arc<KeyspaceState>, opened: Result<esker_tree::Range>) -> Self {
         let source = match opened {
-            Ok(range) => Source::Range(Box::new(range)),
+            Ok(range) => Source::Range(range),
             Err(error) => Source::Failed(error),
         };
         Self { keyspace, source, _guards: None }
@@ -107,10 +107,14 @@ impl Scan {
     ///
     /// # Errors
     /// Those of reading, the error with which the scan failed to begin included. After one there is nothing more.
-    #[inline]
+    #[inline(always)]
     pub fn next_ref(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         match &mut self.source {
-            Source::Range(range) => range.next_ref().map_err(|error| self.keyspace.error(error)),
+            Source::Range(range) => match range.advance() {
+                Ok(true) => Ok(range.front()),
+                Ok(false) => Ok(None),
+                Err(error) => Err(self.keyspace.error(error)),
+            },
             other => other.take_failure().map_or(Ok(None), Err),
         }
     }
@@ -119,10 +123,14 @@ impl Scan {
     ///
     /// # Errors
     /// As there.
-    #[inline]
+    #[inline(always)]
     pub fn next_back_ref(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         match &mut self.source {
-            Source::Range(range) => range.next_back_ref().map_err(|error| self.keyspace.error(error)),
+            Source::Range(range) => match range.advance_back() {
+                Ok(true) => Ok(range.back()),
+                Ok(false) => Ok(None),
+                Err(error) => Err(self.keyspace.error(error)),
+            },
             other => other.take_failure().map_or(Ok(None), Err),
         }
     }

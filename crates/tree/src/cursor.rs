@@ -37,6 +37,32 @@ pub(crate) trait Cursor {
     /// Goes to the last entry whose user key is at or before `key`.
     fn seek_for_prev(&mut self, key: &[u8]) -> Result<()>;
 
+    /// The first part of a seek to `key`: finds out where it will look, and asks the processor for that without waiting. A
+    /// merge lets all of its sources do it before it goes on with any, so that they wait side by side (INV-SCAN-2).
+    #[inline]
+    fn aim(&mut self, _key: &[u8]) {}
+
+    /// The second part: takes hold of what it will look at.
+    ///
+    /// # Errors
+    /// Those of reading.
+    #[inline]
+    fn pin(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The last part: as [`Self::seek`], to the key that was aimed at.
+    #[inline]
+    fn land(&mut self, key: &[u8]) -> Result<()> {
+        self.seek(key)
+    }
+
+    /// The last part: as [`Self::seek_for_prev`], to the key that was aimed at.
+    #[inline]
+    fn land_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        self.seek_for_prev(key)
+    }
+
     /// Goes to the next entry. The cursor must be valid.
     fn next(&mut self) -> Result<()>;
 

@@ -39,13 +39,13 @@ struct Stand {
 
 impl Stand {
     /// What it stands on.
-    #[inline]
+    #[inline(always)]
     fn entry(&self) -> EntryGuard {
         EntryGuard(Ok((self.cursor.key_slice(), self.cursor.value_slice())))
     }
 
     /// What it stands on, until it moves.
-    #[inline]
+    #[inline(always)]
     fn lent(&self) -> (&[u8], &[u8]) {
         (self.cursor.key(), self.cursor.value())
     }
@@ -58,8 +58,8 @@ pub struct Range {
     bound: SeqNo,
     lower: Bound<UserKey>,
     upper: Bound<UserKey>,
-    front: Option<Stand>,
-    back: Option<Stand>,
+    front: Option<Box<Stand>>,
+    back: Option<Box<Stand>>,
     /// Keys that do not begin with it are passed over.
     prefix: Option<Slice>,
     done: bool,
@@ -94,17 +94,14 @@ impl Range {
             .generations()
             .filter(|generation| !generation.memtable.is_empty())
             .map(|generation| Source::from(&generation.memtable));
-        let runs = view
-            .version
-            .runs()
-            .iter()
-            .map(|run| Source::Run(RunCursor::new(run.clone(), self.order.clone(), Fill::Cache)));
+        let run = |at| RunCursor::new(Arc::clone(&view.version), at, self.order.clone(), Fill::Cache);
+        let runs = (0..view.version.runs().len()).map(|at| Source::Run(run(at)));
         let key = |bound: &Bound<UserKey>| match bound {
             Bound::Included(key) | Bound::Excluded(key) => Some(key.clone()),
             Bound::Unbounded => None,
         };
         let reach = Reach { bound: self.bound, upper: key(&self.upper), lower: key(&self.lower) };
-        let merged = MergeCursor::new(memtables.chain(runs).collect(), self.order.clone()).gliding(reach);
+        let merged = MergeCursor::new(memtables.chain(runs), self.order.clone()).gliding(reach);
         VisibleCursor::new(merged, self.order.clone(), self.bound)
     }
 
@@ -138,36 +135,7 @@ impl Range {
         Ok(end)
     }
 
-    /// Goes to the next entry; says whether there is one. After the end, or an error, there is nothing more.
-    ///
-    /// Most steps glide: to an entry within the bounds, which need not be asked. While the back end stands somewhere, each
-    /// entry must be compared with it.
-    #[inline]
-    fn advance(&mut self) -> Result<bool> {
-        if let (Some(front), None, None) = (&mut self.front, &self.back, &self.prefix)
-            && !front.pending
-            && !self.done
-            && front.cursor.glide_next()
-        {
-            return Ok(true);
-        }
-        self.walk_front()
-    }
-
-    /// Goes to the next entry from the back, as [`Self::advance`].
-    #[inline]
-    fn advance_back(&mut self) -> Result<bool> {
-        if let (Some(back), None, None) = (&mut self.back, &self.front, &self.prefix)
-            && !back.pending
-            && !self.done
-            && back.cursor.glide_prev()
-        {
-            return Ok(true);
-        }
-        self.walk_back()
-    }
-
-    /// As [`Self::advance`], without gliding.
+    /// Goes to the next entry without gliding; says whether there is one.
     #[inline(never)]
     fn walk_front(&mut self) -> Result<bool> {
         if self.done {
@@ -180,7 +148,7 @@ impl Range {
         Ok(inside)
     }
 
-    /// As [`Self::advance_back`], without gliding.
+    /// Goes to the next entry from the back, as [`Self::walk_front`].
     #[inline(never)]
     fn walk_back(&mut self) -> Result<bool> {
         if self.done {
@@ -236,12 +204,12 @@ impl Range {
             match &mut self.front {
                 Some(front) if front.pending => front.pending = false,
                 Some(front) => front.cursor.next()?,
-                None => self.front = Some(Stand { cursor: self.at_first()?, pending: false }),
+                None => self.front = Some(Box::new(Stand { cursor: self.at_first()?, pending: false })),
             }
             if !self.front_is_inside() {
                 return Ok(false);
             }
-            if !self.passes_over(self.front.as_ref()) {
+            if !self.passes_over(self.front.as_deref()) {
                 return Ok(true);
             }
         }
@@ -253,12 +221,12 @@ impl Range {
             match &mut self.back {
                 Some(back) if back.pending => back.pending = false,
                 Some(back) => back.cursor.prev()?,
-                None => self.back = Some(Stand { cursor: self.at_last()?, pending: false }),
+                None => self.back = Some(Box::new(Stand { cursor: self.at_last()?, pending: false })),
             }
             if !self.back_is_inside() {
                 return Ok(false);
             }
-            if !self.passes_over(self.back.as_ref()) {
+            if !self.passes_over(self.back.as_deref()) {
                 return Ok(true);
             }
         }
@@ -276,6 +244,58 @@ impl Range {
 
 /// Entries that are only lent.
 impl Range {
+    /// Goes to the next entry from the front, which [`Self::front`] then lends; says whether there is one. After the end, or an
+    /// error, there is nothing more.
+    ///
+    /// # Errors
+    ///
+    /// Damage and I/O errors of the tables that are read.
+    // Most steps glide: to an entry within the bounds, which need not be asked. While the back end stands somewhere, each
+    // entry must be compared with it. All of this is inlined up to the caller: a result that is handed on through memory, in
+    // pieces of another size than it is read in, costs more than the step.
+    #[inline(always)]
+    pub fn advance(&mut self) -> Result<bool> {
+        if let (Some(front), None, None) = (&mut self.front, &self.back, &self.prefix)
+            && !front.pending
+            && !self.done
+            && front.cursor.glide_next()
+        {
+            return Ok(true);
+        }
+        self.walk_front()
+    }
+
+    /// Goes to the next entry from the back, which [`Self::back`] then lends, as [`Self::advance`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline(always)]
+    pub fn advance_back(&mut self) -> Result<bool> {
+        if let (Some(back), None, None) = (&mut self.back, &self.front, &self.prefix)
+            && !back.pending
+            && !self.done
+            && back.cursor.glide_prev()
+        {
+            return Ok(true);
+        }
+        self.walk_back()
+    }
+
+    /// The entry that [`Self::advance`] came to.
+    #[inline(always)]
+    #[must_use]
+    pub fn front(&self) -> Option<(&[u8], &[u8])> {
+        self.front.as_deref().filter(|front| front.cursor.valid()).map(Stand::lent)
+    }
+
+    /// The entry that [`Self::advance_back`] came to.
+    #[inline(always)]
+    #[must_use]
+    pub fn back(&self) -> Option<(&[u8], &[u8])> {
+        self.back.as_deref().filter(|back| back.cursor.valid()).map(Stand::lent)
+    }
+
     /// The next key and its value, until the range moves, as [`Iterator::next`] gives them (INV-SCAN-1): no count of
     /// references is touched, and nothing is copied but the key. `None` is the end.
     ///
@@ -301,7 +321,7 @@ impl Range {
     /// Damage and I/O errors of the tables that are read; after one there is nothing more.
     #[inline]
     pub fn next_ref(&mut self) -> Result<Option<(&[u8], &[u8])>> {
-        Ok(if self.advance()? { self.front.as_ref().map(Stand::lent) } else { None })
+        Ok(if self.advance()? { self.front() } else { None })
     }
 
     /// The next key from the back, and its value, as [`Self::next_ref`].
@@ -311,7 +331,7 @@ impl Range {
     /// As there.
     #[inline]
     pub fn next_back_ref(&mut self) -> Result<Option<(&[u8], &[u8])>> {
-        Ok(if self.advance_back()? { self.back.as_ref().map(Stand::lent) } else { None })
+        Ok(if self.advance_back()? { self.back() } else { None })
     }
 }
 
@@ -356,7 +376,7 @@ impl Range {
                 cursor
             }
         };
-        self.front = Some(Stand { cursor, pending: true });
+        self.front = Some(Box::new(Stand { cursor, pending: true }));
         self.done = false;
         Ok(())
     }
@@ -383,7 +403,7 @@ impl Range {
                 cursor
             }
         };
-        self.back = Some(Stand { cursor, pending: true });
+        self.back = Some(Box::new(Stand { cursor, pending: true }));
         self.done = false;
         Ok(())
     }
@@ -414,7 +434,7 @@ impl Iterator for Range {
     #[inline]
     fn next(&mut self) -> Option<EntryGuard> {
         match self.advance() {
-            Ok(true) => self.front.as_ref().map(Stand::entry),
+            Ok(true) => self.front.as_deref().map(Stand::entry),
             Ok(false) => None,
             Err(error) => Some(EntryGuard(Err(error))),
         }
@@ -425,7 +445,7 @@ impl DoubleEndedIterator for Range {
     #[inline]
     fn next_back(&mut self) -> Option<EntryGuard> {
         match self.advance_back() {
-            Ok(true) => self.back.as_ref().map(Stand::entry),
+            Ok(true) => self.back.as_deref().map(Stand::entry),
             Ok(false) => None,
             Err(error) => Some(EntryGuard(Err(error))),
         }

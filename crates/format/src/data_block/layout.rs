@@ -68,7 +68,7 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Whether two entries of one payload, whose heads are equal, have the same key byte for byte.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn same_key(&self, other: &Self, payload: &[u8]) -> bool {
         self.suffix_len == other.suffix_len
             && payload.get(self.remainder_at..self.value_at)
@@ -164,7 +164,7 @@ impl Layout {
         heads(payload.get(HEADER_BYTES..end).unwrap_or_default(), self.count)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn head(&self, payload: &[u8], index: usize) -> u64 {
         if !self.has_heads || index >= self.count {
             return 0;
@@ -181,14 +181,31 @@ impl Layout {
     /// Where the parts of the entry at `index` lie in the payload.
     #[inline]
     pub(crate) fn parts(&self, payload: &[u8], index: usize) -> Parts {
-        let range = self.entry_range(payload, index);
-        let (suffix_len, varint_len) = match payload.get(range.start) {
+        self.parts_from(payload, index, self.entry_start(payload, index))
+    }
+
+    /// Where the parts of the entry at `index` lie, which begins at `start`: where the entry before it ends.
+    #[inline(always)]
+    pub(crate) fn parts_from(&self, payload: &[u8], index: usize, start: usize) -> Parts {
+        let end = self.entry_start(payload, index + 1);
+        let (suffix_len, varint_len) = match payload.get(start) {
             Some(&short) if short < 0x80 => (usize::from(short), 1),
-            _ => suffix_len(payload.get(range.clone()).unwrap_or_default()),
+            _ => suffix_len(payload.get(start..end).unwrap_or_default()),
         };
-        let remainder_at = range.start + varint_len;
-        let value_at = remainder_at + self.remainder_len(suffix_len);
-        Parts { suffix_len, remainder_at, value_at, end: range.end }
+        let remainder_at = start + varint_len;
+        Parts { suffix_len, remainder_at, value_at: remainder_at + self.remainder_len(suffix_len), end }
+    }
+
+    /// Where the entry at `index` begins; the payload's end for the index behind the last.
+    #[inline(always)]
+    fn entry_start(&self, payload: &[u8], index: usize) -> usize {
+        let offsets = payload.get(self.offsets_at..self.fingerprints_at).unwrap_or_default();
+        let offset = if self.wide_offsets {
+            offsets.as_chunks::<4>().0.get(index).map(|&offset| u32::from_le_bytes(offset) as usize)
+        } else {
+            offsets.as_chunks::<2>().0.get(index).map(|&offset| usize::from(u16::from_le_bytes(offset)))
+        };
+        offset.map_or(payload.len(), |offset| self.entries_at + offset)
     }
 
     /// The fingerprints; none in a block without them.
@@ -200,19 +217,7 @@ impl Layout {
     /// Where the entry at `index` lies in the payload.
     #[inline]
     pub(crate) fn entry_range(&self, payload: &[u8], index: usize) -> Range<usize> {
-        let offsets = payload.get(self.offsets_at..self.fingerprints_at).unwrap_or_default();
-        let (start, end) = if self.wide_offsets {
-            let (offsets, _) = offsets.as_chunks::<4>();
-            let at = |index: usize| offsets.get(index).map(|&offset| u32::from_le_bytes(offset) as usize);
-            (at(index), at(index + 1))
-        } else {
-            let (offsets, _) = offsets.as_chunks::<2>();
-            let at = |index: usize| offsets.get(index).map(|&offset| usize::from(u16::from_le_bytes(offset)));
-            (at(index), at(index + 1))
-        };
-        // The last entry ends with the payload.
-        let place = |offset: Option<usize>| offset.map_or(payload.len(), |offset| self.entries_at + offset);
-        place(start)..place(end)
+        self.entry_start(payload, index)..self.entry_start(payload, index + 1)
     }
 
     #[inline]
@@ -244,7 +249,7 @@ impl Layout {
     }
 
     /// What of a suffix stands in the entry: all but the head.
-    #[inline]
+    #[inline(always)]
     fn remainder_len(&self, suffix_len: usize) -> usize {
         if self.has_heads { suffix_len.saturating_sub(8) } else { suffix_len }
     }

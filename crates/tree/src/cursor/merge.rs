@@ -53,6 +53,9 @@ impl<C: Cursor> Child<C> {
 
 const NONE: usize = usize::MAX;
 
+/// A memtable and three runs.
+const USUAL_CHILDREN: usize = 4;
+
 /// Several cursors as one, in internal order.
 pub(crate) struct MergeCursor<C> {
     children: Vec<Child<C>>,
@@ -71,8 +74,9 @@ pub(crate) struct MergeCursor<C> {
 )]
 impl<C: Cursor> MergeCursor<C> {
     /// Merges `cursors`, given newest source first. The result stands on no entry yet.
-    pub(crate) fn new(cursors: Vec<C>, order: KeyOrder) -> Self {
-        let children = cursors.into_iter().map(|cursor| Child { cursor, head: 0, live: false }).collect();
+    pub(crate) fn new(cursors: impl IntoIterator<Item = C>, order: KeyOrder) -> Self {
+        let mut children = Vec::with_capacity(USUAL_CHILDREN);
+        children.extend(cursors.into_iter().map(|cursor| Child { cursor, head: 0, live: false }));
         let heads_order = order.is_bytes();
         Self { children, order, heads_order, winner: NONE, rival: NONE, forward: true, reach: None }
     }
@@ -141,6 +145,24 @@ impl<C: Cursor> MergeCursor<C> {
             let limits = [rival, end.as_deref()];
             winner.cursor.open_stretch(&Stretch { forward: self.forward, bound: reach.bound, limits, exact });
         }
+    }
+
+    /// Positions every child at `key` by `land`, then elects. What the children wait for they wait for side by side
+    /// (INV-SCAN-2).
+    fn position_at(
+        &mut self,
+        forward: bool,
+        key: &[u8],
+        mut land: impl FnMut(&mut C) -> Result<()>,
+    ) -> Result<()> {
+        self.winner = NONE;
+        for child in &mut self.children {
+            child.cursor.aim(key);
+        }
+        for child in &mut self.children {
+            child.cursor.pin()?;
+        }
+        self.position(forward, |cursor| land(cursor))
     }
 
     /// Positions every child by `seek`, then elects. On an error the cursor stands on no entry.
@@ -213,7 +235,7 @@ impl<C: Cursor> MergeCursor<C> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn winner(&self) -> &C {
         &self.children[self.winner].cursor
     }
@@ -235,11 +257,11 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
     }
 
     fn seek(&mut self, key: &[u8]) -> Result<()> {
-        self.position(true, |cursor| cursor.seek(key))
+        self.position_at(true, key, |cursor| cursor.land(key))
     }
 
     fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
-        self.position(false, |cursor| cursor.seek_for_prev(key))
+        self.position_at(false, key, |cursor| cursor.land_for_prev(key))
     }
 
     #[inline]
@@ -262,7 +284,7 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
         self.settle(moved)
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&self) -> &[u8] {
         self.winner().key()
     }
@@ -283,7 +305,7 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
         self.winner().kind()
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self) -> &[u8] {
         self.winner().value()
     }
@@ -298,7 +320,7 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
         self.winner().key_slice()
     }
 
-    #[inline]
+    #[inline(always)]
     fn glide_next(&mut self) -> Glide {
         if !self.forward {
             return Glide::Stopped;
@@ -312,7 +334,7 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn glide_prev(&mut self, here: bool) -> Glide {
         if self.forward {
             return Glide::Stopped;

@@ -22,6 +22,11 @@ pub(crate) struct VecCursor {
     pub(crate) fails_in: Option<usize>,
     /// Glides within: direction, bound, limits, and whether ties are settled.
     stretch: Option<(bool, SeqNo, Vec<Vec<u8>>, bool)>,
+    /// A planted fault: glides overstep this one of a stretch's limits.
+    pub(crate) oversteps: Option<usize>,
+    /// What a seek in parts was told last, and whether its second part fails.
+    aimed: Option<Vec<u8>>,
+    pub(crate) fails_to_pin: bool,
     /// How many entries were glided onto.
     pub(crate) glides: usize,
 }
@@ -35,7 +40,18 @@ impl VecCursor {
     pub(crate) fn new(mut entries: Vec<TestEntry>, order: &KeyOrder) -> Self {
         sort(&mut entries, order);
         let values = entries.iter().map(|entry| entry.1.to_string()).collect();
-        Self { entries, values, at: None, order: order.clone(), fails_in: None, stretch: None, glides: 0 }
+        Self {
+            entries,
+            values,
+            at: None,
+            order: order.clone(),
+            fails_in: None,
+            stretch: None,
+            oversteps: None,
+            aimed: None,
+            fails_to_pin: false,
+            glides: 0,
+        }
     }
 
     fn go(&mut self, at: Option<usize>) -> Result<()> {
@@ -98,6 +114,26 @@ impl Cursor for VecCursor {
         self.go(self.entries.partition_point(|e| self.order.compare(&e.0, key).is_le()).checked_sub(1))
     }
 
+    fn aim(&mut self, key: &[u8]) {
+        self.aimed = Some(key.to_vec());
+    }
+
+    fn pin(&mut self) -> Result<()> {
+        assert!(self.aimed.is_some(), "INV-SCAN-2: the parts of a seek follow each other");
+        self.at = None;
+        if self.fails_to_pin { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    fn land(&mut self, key: &[u8]) -> Result<()> {
+        assert_eq!(self.aimed.take().as_deref(), Some(key), "INV-SCAN-2: the parts have one key");
+        self.seek(key)
+    }
+
+    fn land_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        assert_eq!(self.aimed.take().as_deref(), Some(key), "INV-SCAN-2: the parts have one key");
+        self.seek_for_prev(key)
+    }
+
     fn next(&mut self) -> Result<()> {
         self.go(self.at.map(|at| at + 1))
     }
@@ -131,7 +167,8 @@ impl Cursor for VecCursor {
     }
 
     fn open_stretch(&mut self, stretch: &Stretch<'_>) {
-        let limits = stretch.limits.iter().flatten().map(|limit| limit.to_vec()).collect();
+        let kept = stretch.limits.iter().enumerate().filter(|&(i, _)| self.oversteps != Some(i));
+        let limits = kept.filter_map(|(_, limit)| limit.map(<[u8]>::to_vec)).collect();
         self.stretch = Some((stretch.forward, stretch.bound, limits, stretch.exact));
     }
 

@@ -57,7 +57,7 @@ impl<C: Cursor> VisibleCursor<C> {
     }
 
     /// The user key. The cursor must be valid.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn key(&self) -> &[u8] {
         match self.stand {
             Stand::On | Stand::OnNewest => self.source.key(),
@@ -75,7 +75,7 @@ impl<C: Cursor> VisibleCursor<C> {
     }
 
     /// The value. The cursor must be valid.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&self) -> &[u8] {
         match self.stand {
             Stand::On | Stand::OnNewest => self.source.value(),
@@ -94,13 +94,13 @@ impl<C: Cursor> VisibleCursor<C> {
 
     /// Goes to the next live key, if the source can glide there; else stays. A glide ends before the end of the source's
     /// reach.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn glide_next(&mut self) -> bool {
         self.stand == Stand::On && self.source.glide_next() == Glide::Moved
     }
 
     /// Goes to the previous live key, if the source can glide there; else stays. As [`Self::glide_next`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn glide_prev(&mut self) -> bool {
         match self.stand {
             Stand::OnNewest => self.source.glide_prev(false) == Glide::Moved,

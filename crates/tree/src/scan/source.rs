@@ -13,8 +13,10 @@ use crate::memtable::EitherMemtable;
 use crate::version::run_cursor::RunCursor;
 
 /// One source of a range read.
+#[allow(clippy::large_enum_variant, reason = "most sources are runs, and boxes would be an allocation each")]
 pub(crate) enum Source {
-    Memtable(MemtableCursor),
+    /// Apart, since it is large: the others are moved with it when a scan begins.
+    Memtable(Box<MemtableCursor>),
     Sorted(SortedCursor),
     Run(RunCursor),
 }
@@ -22,16 +24,25 @@ pub(crate) enum Source {
 impl From<&EitherMemtable> for Source {
     fn from(memtable: &EitherMemtable) -> Self {
         match memtable {
-            EitherMemtable::Growing(memtable) => Self::Memtable(memtable.cursor()),
+            EitherMemtable::Growing(memtable) => Self::Memtable(Box::new(memtable.cursor())),
             EitherMemtable::Sorted { memtable, .. } => Self::Sorted(memtable.cursor()),
         }
     }
 }
 
 macro_rules! on_source {
-    ($self:ident, $cursor:ident => $call:expr) => {
+    (&$self:ident, $cursor:ident => $call:expr) => {
+        on_source!($self, $cursor, &**$cursor, $call)
+    };
+    (&mut $self:ident, $cursor:ident => $call:expr) => {
+        on_source!($self, $cursor, &mut **$cursor, $call)
+    };
+    ($self:ident, $cursor:ident, $unboxed:expr, $call:expr) => {
         match $self {
-            Source::Memtable($cursor) => $call,
+            Source::Memtable($cursor) => {
+                let $cursor = $unboxed;
+                $call
+            }
             Source::Sorted($cursor) => $call,
             Source::Run($cursor) => $call,
         }
@@ -41,85 +52,103 @@ macro_rules! on_source {
 impl Cursor for Source {
     #[inline]
     fn valid(&self) -> bool {
-        on_source!(self, c => c.valid())
+        on_source!(&self, c => c.valid())
     }
 
     fn seek_to_first(&mut self) -> Result<()> {
-        on_source!(self, c => Cursor::seek_to_first(c))
+        on_source!(&mut self, c => Cursor::seek_to_first(c))
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
-        on_source!(self, c => Cursor::seek_to_last(c))
+        on_source!(&mut self, c => Cursor::seek_to_last(c))
     }
 
     fn seek(&mut self, key: &[u8]) -> Result<()> {
-        on_source!(self, c => Cursor::seek(c, key))
+        on_source!(&mut self, c => Cursor::seek(c, key))
     }
 
     fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
-        on_source!(self, c => Cursor::seek_for_prev(c, key))
+        on_source!(&mut self, c => Cursor::seek_for_prev(c, key))
+    }
+
+    #[inline]
+    fn aim(&mut self, key: &[u8]) {
+        on_source!(&mut self, c => Cursor::aim(c, key));
+    }
+
+    #[inline]
+    fn pin(&mut self) -> Result<()> {
+        on_source!(&mut self, c => Cursor::pin(c))
+    }
+
+    fn land(&mut self, key: &[u8]) -> Result<()> {
+        on_source!(&mut self, c => Cursor::land(c, key))
+    }
+
+    fn land_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        on_source!(&mut self, c => Cursor::land_for_prev(c, key))
     }
 
     #[inline]
     fn next(&mut self) -> Result<()> {
-        on_source!(self, c => Cursor::next(c))
+        on_source!(&mut self, c => Cursor::next(c))
     }
 
     #[inline]
     fn prev(&mut self) -> Result<()> {
-        on_source!(self, c => Cursor::prev(c))
+        on_source!(&mut self, c => Cursor::prev(c))
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&self) -> &[u8] {
-        on_source!(self, c => c.key())
+        on_source!(&self, c => c.key())
     }
 
     #[inline]
     fn head(&self) -> u64 {
-        on_source!(self, c => c.head())
+        on_source!(&self, c => c.head())
     }
 
     #[inline]
     fn seqno(&self) -> SeqNo {
-        on_source!(self, c => c.seqno())
+        on_source!(&self, c => c.seqno())
     }
 
     #[inline]
     fn kind(&self) -> Kind {
-        on_source!(self, c => c.kind())
+        on_source!(&self, c => c.kind())
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self) -> &[u8] {
-        on_source!(self, c => c.value())
+        on_source!(&self, c => c.value())
     }
 
     #[inline]
     fn value_slice(&self) -> Slice {
-        on_source!(self, c => c.value_slice())
+        on_source!(&self, c => c.value_slice())
     }
 
     #[inline]
     fn key_slice(&self) -> Slice {
-        on_source!(self, c => Cursor::key_slice(c))
+        on_source!(&self, c => Cursor::key_slice(c))
     }
 
     fn open_stretch(&mut self, stretch: &Stretch<'_>) {
-        on_source!(self, c => c.open_stretch(stretch));
+        on_source!(&mut self, c => c.open_stretch(stretch));
     }
 
     fn close_stretch(&mut self) {
-        on_source!(self, c => c.close_stretch());
+        on_source!(&mut self, c => c.close_stretch());
     }
 
-    #[inline]
+    #[inline(always)]
     fn glide_next(&mut self) -> Glide {
-        on_source!(self, c => c.glide_next())
+        on_source!(&mut self, c => c.glide_next())
     }
 
-    #[inline]
+    #[inline(always)]
     fn glide_prev(&mut self, here: bool) -> Glide {
-        on_source!(self, c => c.glide_prev(here))
+        on_source!(&mut self, c => c.glide_prev(here))
     }
 }

@@ -35,14 +35,30 @@ pub(crate) struct TableCursor {
     table: Arc<Table>,
     order: KeyOrder,
     fill: Fill,
-    /// The ordinal of the block that the cursor stands in.
+    /// The ordinal of the block that `block` holds, if it holds one.
     block_at: usize,
-    block: Option<BlockCursor>,
+    /// The ordinal of the block that was aimed at.
+    aimed: Option<usize>,
+    block: BlockCursor,
 }
 
 impl TableCursor {
+    #[inline]
     pub(crate) fn new(table: Arc<Table>, order: KeyOrder, fill: Fill) -> Self {
-        Self { table, order, fill, block_at: 0, block: None }
+        Self { table, order, fill, block_at: 0, aimed: None, block: BlockCursor::nowhere() }
+    }
+
+    /// Goes to another table, and stands nowhere.
+    #[inline]
+    pub(crate) fn change_to(&mut self, table: &Arc<Table>) {
+        self.block.leave();
+        self.table = Arc::clone(table);
+    }
+
+    /// Stands nowhere.
+    #[inline]
+    pub(crate) fn leave(&mut self) {
+        self.block.leave();
     }
 
     fn load(&self, block_at: usize) -> Result<DataBlock<Buffer>> {
@@ -52,50 +68,43 @@ impl TableCursor {
         }
     }
 
-    /// Stands on the entry of block `block_at` that `choose` says, or nowhere beyond the blocks or if there is no such entry.
-    /// Says whether it stands.
-    fn enter(
-        &mut self,
-        block_at: Option<usize>,
-        choose: impl FnOnce(&DataBlock<Buffer>) -> Option<usize>,
-    ) -> Result<bool> {
+    /// Holds block `block_at`, and stands nowhere beyond the blocks.
+    fn hold(&mut self, block_at: usize) -> Result<()> {
+        if self.block.block().is_some() && self.block_at == block_at {
+            return Ok(());
+        }
         // On an error the cursor stands nowhere.
-        let held = self.block.take();
-        let Some(wanted) = block_at.filter(|&at| at < self.table.block_count()) else { return Ok(false) };
-        self.block = match held {
-            Some(mut cursor) if self.block_at == wanted => choose(cursor.block()).map(|at| {
-                cursor.seek(at);
-                cursor
-            }),
-            held => {
-                let block = self.load(wanted)?;
-                match (choose(&block), held) {
-                    (Some(at), Some(mut cursor)) => {
-                        cursor.enter(block, at);
-                        Some(cursor)
-                    }
-                    (Some(at), None) => Some(BlockCursor::new(block, at)),
-                    (None, _) => None,
-                }
-            }
-        };
-        self.block_at = wanted;
-        Ok(self.block.is_some())
+        self.block.leave();
+        if block_at < self.table.block_count() {
+            let block = self.load(block_at)?;
+            self.block.hold(block);
+            self.block_at = block_at;
+        }
+        Ok(())
     }
 
     fn first_of(&mut self, block_at: usize) -> Result<()> {
-        self.enter(Some(block_at), |_| Some(0)).map(drop)
+        self.hold(block_at)?;
+        self.block.seek(0);
+        Ok(())
     }
 
     fn last_of(&mut self, block_at: Option<usize>) -> Result<()> {
-        self.enter(block_at, |block| block.len().checked_sub(1)).map(drop)
+        let Some(block_at) = block_at else {
+            self.block.leave();
+            return Ok(());
+        };
+        self.hold(block_at)?;
+        let last = self.block.block().map_or(0, DataBlock::len).saturating_sub(1);
+        self.block.seek(last);
+        Ok(())
     }
 }
 
 impl Cursor for TableCursor {
     #[inline]
     fn valid(&self) -> bool {
-        self.block.is_some()
+        self.block.valid()
     }
 
     fn seek_to_first(&mut self) -> Result<()> {
@@ -107,29 +116,50 @@ impl Cursor for TableCursor {
     }
 
     fn seek(&mut self, key: &[u8]) -> Result<()> {
-        let order = self.order.clone();
-        let Some(block_at) = self.table.index().seek(key, &order) else {
-            self.block = None;
-            return Ok(());
-        };
-        let found =
-            |block: &DataBlock<Buffer>| Some(block.lower_bound(key, &order)).filter(|&at| at < block.len());
-        if !self.enter(Some(block_at), found)? {
-            // The separator is at or after the key, but the block's last key is before it.
-            self.first_of(block_at + 1)?;
-        }
-        Ok(())
+        self.aim(key);
+        self.pin()?;
+        self.land(key)
     }
 
     fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
-        self.seek(key)?;
+        self.aim(key);
+        self.pin()?;
+        self.land_for_prev(key)
+    }
+
+    fn aim(&mut self, key: &[u8]) {
+        self.aimed = self.table.index().seek(key, &self.order);
+        if let (Some(block_at), Fill::Cache) = (self.aimed, self.fill) {
+            self.table.prefetch(block_at);
+        }
+    }
+
+    fn pin(&mut self) -> Result<()> {
+        // Beyond the blocks if there is none.
+        self.hold(self.aimed.unwrap_or(usize::MAX))
+    }
+
+    fn land(&mut self, key: &[u8]) -> Result<()> {
+        let Some(block) = self.block.block() else { return Ok(()) };
+        let at = block.lower_bound(key, &self.order);
+        if at < block.len() {
+            self.block.seek(at);
+            return Ok(());
+        }
+        // The separator is at or after the key, but the block's last key is before it.
+        self.first_of(self.block_at + 1)
+    }
+
+    fn land_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        self.land(key)?;
         // Versions of the key may go on over several blocks; the one before the first later key is wanted.
-        while let Some(block) = &mut self.block
-            && self.order.compare(block.key(), key) != Ordering::Greater
+        while self.valid()
+            && self.order.compare(self.block.key(), key) != Ordering::Greater
+            && let Some(block) = self.block.block()
         {
-            let upper = block.block().upper_bound(key, &self.order);
-            if upper < block.block().len() {
-                block.seek(upper);
+            let upper = block.upper_bound(key, &self.order);
+            if upper < block.len() {
+                self.block.seek(upper);
             } else {
                 self.first_of(self.block_at + 1)?;
             }
@@ -139,9 +169,7 @@ impl Cursor for TableCursor {
 
     #[inline]
     fn next(&mut self) -> Result<()> {
-        if let Some(block) = &mut self.block
-            && block.step_next()
-        {
+        if self.block.step_next() {
             return Ok(());
         }
         self.first_of(self.block_at + 1)
@@ -149,17 +177,15 @@ impl Cursor for TableCursor {
 
     #[inline]
     fn prev(&mut self) -> Result<()> {
-        if let Some(block) = &mut self.block
-            && block.step_prev()
-        {
+        if self.block.step_prev() {
             return Ok(());
         }
         self.last_of(self.block_at.checked_sub(1))
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&self) -> &[u8] {
-        self.block.as_ref().map_or(&[], BlockCursor::key)
+        self.block.key()
     }
 
     #[inline]
@@ -169,49 +195,44 @@ impl Cursor for TableCursor {
 
     #[inline]
     fn seqno(&self) -> SeqNo {
-        self.block.as_ref().map_or(0, BlockCursor::seqno)
+        self.block.seqno()
     }
 
     #[inline]
     fn kind(&self) -> Kind {
-        self.block.as_ref().map_or(Kind::Put, BlockCursor::kind)
+        self.block.kind()
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self) -> &[u8] {
-        self.block.as_ref().map_or(&[], BlockCursor::value)
+        self.block.value()
     }
 
     #[inline]
     fn value_slice(&self) -> Slice {
-        self.block.as_ref().map_or_else(Slice::empty, BlockCursor::value_slice)
+        self.block.value_slice()
     }
 
     #[inline]
     fn key_slice(&self) -> Slice {
-        self.block.as_ref().map_or_else(Slice::empty, BlockCursor::key_slice)
+        self.block.key_slice()
     }
 
     fn open_stretch(&mut self, stretch: &Stretch<'_>) {
-        let all_visible = self.table.highest_seqno() < stretch.bound;
-        if let Some(block) = &mut self.block {
-            block.open(stretch, all_visible);
-        }
+        self.block.open(stretch, self.table.highest_seqno() < stretch.bound);
     }
 
     fn close_stretch(&mut self) {
-        if let Some(block) = &mut self.block {
-            block.close();
-        }
+        self.block.close();
     }
 
-    #[inline]
+    #[inline(always)]
     fn glide_next(&mut self) -> Glide {
-        self.block.as_mut().map_or(Glide::Stopped, BlockCursor::glide_next)
+        self.block.glide_next()
     }
 
-    #[inline]
+    #[inline(always)]
     fn glide_prev(&mut self, here: bool) -> Glide {
-        self.block.as_mut().map_or(Glide::Stopped, |block| block.glide_prev(here))
+        self.block.glide_prev(here)
     }
 }

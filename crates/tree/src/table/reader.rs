@@ -257,6 +257,14 @@ impl Table {
         Ok(self.load(at)?.into_block())
     }
 
+    /// Asks the processor for what a search of the `at`-th data block looks at first, if the block is cached.
+    #[inline]
+    pub(crate) fn prefetch(&self, at: usize) {
+        if let Some(held) = self.slots.get(at) {
+            held.prefetch(self.lead_bytes.load(Ordering::Relaxed));
+        }
+    }
+
     /// The `at`-th data block, from the cache or through it, for a short look.
     #[inline]
     pub(crate) fn load(&self, at: usize) -> Result<HeldBlock> {

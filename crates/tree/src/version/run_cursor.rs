@@ -14,37 +14,57 @@ use esker_mem::slice::Slice;
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::table::cursor::{Fill, TableCursor};
-use crate::table::reader::Table;
+use crate::version::Version;
 use crate::version::run::Run;
 
 /// A position in a run.
 pub(crate) struct RunCursor {
-    run: Run,
+    version: Arc<Version>,
+    /// The index of the run in the version.
+    run: usize,
     order: KeyOrder,
     fill: Fill,
     /// The index of the table that `table` stands in.
     at: usize,
+    /// Whether the key that was aimed at lies after the last table.
+    beyond: bool,
     table: Option<TableCursor>,
 }
 
 impl RunCursor {
-    pub(crate) fn new(run: Run, order: KeyOrder, fill: Fill) -> Self {
-        Self { run, order, fill, at: 0, table: None }
+    #[inline]
+    pub(crate) fn new(version: Arc<Version>, run: usize, order: KeyOrder, fill: Fill) -> Self {
+        Self { version, run, order, fill, at: 0, beyond: false, table: None }
     }
 
-    /// Opens the `at`-th table, unless it is the one that is open. Beyond the ends there is none.
+    /// Opens the `at`-th table, unless it is the one that is open. Beyond the ends there is none, and the cursor stands
+    /// nowhere.
     fn enter(&mut self, at: Option<usize>) -> Option<&mut TableCursor> {
-        let next: Option<&Arc<Table>> = at.and_then(|at| self.run.tables().get(at));
-        match next {
-            None => self.table = None,
-            Some(table) => {
-                if self.table.is_none() || at != Some(self.at) {
-                    self.table = Some(TableCursor::new(Arc::clone(table), self.order.clone(), self.fill));
-                }
-                self.at = at.unwrap_or(0);
+        let tables = self.version.runs().get(self.run).map(Run::tables).unwrap_or_default();
+        let Some((at, table)) = at.and_then(|at| Some((at, tables.get(at)?))) else {
+            if let Some(table) = &mut self.table {
+                table.leave();
             }
+            return None;
+        };
+        match &mut self.table {
+            Some(_) if self.at == at => {}
+            Some(cursor) => cursor.change_to(table),
+            none => *none = Some(TableCursor::new(Arc::clone(table), self.order.clone(), self.fill)),
         }
+        self.at = at;
         self.table.as_mut()
+    }
+
+    #[inline]
+    fn run(&self) -> Option<&Run> {
+        self.version.runs().get(self.run)
+    }
+
+    /// The index of the table that `key` belongs to, beyond the last if it lies after all of them.
+    #[inline]
+    fn position(&self, key: &[u8]) -> usize {
+        self.run().map_or(0, |run| run.position(key, &self.order))
     }
 }
 
@@ -59,24 +79,46 @@ impl Cursor for RunCursor {
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
-        let last = self.run.tables().len().checked_sub(1);
+        let last = self.run().and_then(|run| run.tables().len().checked_sub(1));
         self.enter(last).map_or(Ok(()), TableCursor::seek_to_last)
     }
 
     fn seek(&mut self, key: &[u8]) -> Result<()> {
-        let at = self.run.position(key, &self.order);
-        self.enter(Some(at)).map_or(Ok(()), |table| table.seek(key))
+        self.aim(key);
+        self.pin()?;
+        self.land(key)
     }
 
     fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
-        let at = self.run.position(key, &self.order);
-        if let Some(table) = self.enter(Some(at)) {
-            table.seek_for_prev(key)?;
+        self.aim(key);
+        self.pin()?;
+        self.land_for_prev(key)
+    }
+
+    fn aim(&mut self, key: &[u8]) {
+        let at = self.position(key);
+        self.beyond = self.enter(Some(at)).map(|table| table.aim(key)).is_none();
+    }
+
+    fn pin(&mut self) -> Result<()> {
+        if self.beyond { Ok(()) } else { self.table.as_mut().map_or(Ok(()), TableCursor::pin) }
+    }
+
+    fn land(&mut self, key: &[u8]) -> Result<()> {
+        if self.beyond { Ok(()) } else { self.table.as_mut().map_or(Ok(()), |table| table.land(key)) }
+    }
+
+    fn land_for_prev(&mut self, key: &[u8]) -> Result<()> {
+        if self.beyond {
+            return self.seek_to_last();
+        }
+        if let Some(table) = self.table.as_mut() {
+            table.land_for_prev(key)?;
             if table.valid() {
                 return Ok(());
             }
         }
-        self.enter(at.checked_sub(1)).map_or(Ok(()), TableCursor::seek_to_last)
+        self.enter(self.at.checked_sub(1)).map_or(Ok(()), TableCursor::seek_to_last)
     }
 
     #[inline]
@@ -101,7 +143,7 @@ impl Cursor for RunCursor {
         self.enter(self.at.checked_sub(1)).map_or(Ok(()), TableCursor::seek_to_last)
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&self) -> &[u8] {
         self.table.as_ref().map_or(&[], TableCursor::key)
     }
@@ -121,7 +163,7 @@ impl Cursor for RunCursor {
         self.table.as_ref().map_or(Kind::Put, TableCursor::kind)
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self) -> &[u8] {
         self.table.as_ref().map_or(&[], TableCursor::value)
     }
@@ -148,12 +190,12 @@ impl Cursor for RunCursor {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn glide_next(&mut self) -> Glide {
         self.table.as_mut().map_or(Glide::Stopped, TableCursor::glide_next)
     }
 
-    #[inline]
+    #[inline(always)]
     fn glide_prev(&mut self, here: bool) -> Glide {
         self.table.as_mut().map_or(Glide::Stopped, |table| table.glide_prev(here))
     }

@@ -73,7 +73,9 @@ fn walks_and_jumps_as_over_a_vector_from_block_to_block() {
     for _ in 0..300 {
         let model = model(&mut numbers);
         let mut at = numbers.below(model.len());
-        cursor.enter(block(&model), at);
+        cursor.hold(block(&model));
+        assert!(!cursor.valid() && cursor.block().is_some());
+        cursor.seek(at);
         for _ in 0..40 {
             check(&cursor, &model, at);
             match numbers.below(3) {

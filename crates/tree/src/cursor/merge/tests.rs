@@ -21,7 +21,7 @@ fn random_sources(random: &SeededRandom, count: u64) -> Vec<Vec<TestEntry>> {
 }
 
 fn merged(sources: &[Vec<TestEntry>], order: &KeyOrder) -> (MergeCursor<VecCursor>, Vec<TestEntry>) {
-    let cursors = sources.iter().map(|entries| VecCursor::new(entries.clone(), order)).collect();
+    let cursors = sources.iter().map(|entries| VecCursor::new(entries.clone(), order));
     let mut all = sources.concat();
     sort(&mut all, order);
     (MergeCursor::new(cursors, order.clone()), all)
@@ -100,4 +100,24 @@ fn an_error_of_a_source_leaves_the_cursor_on_nothing_and_it_can_be_used_again() 
     cursor.next().unwrap();
     assert!(cursor.next().is_err());
     assert!(!cursor.valid());
+}
+
+/// INV-SCAN-2: a seek whose second part fails in one source leaves the merge on nothing, though the other source stands
+/// where it stood; a later seek finds both.
+#[test]
+fn a_source_that_cannot_be_pinned_leaves_the_cursor_on_nothing() {
+    let order = KeyOrder::Bytes;
+    let source = |key: &str| VecCursor::new(vec![(key.as_bytes().to_vec(), 1, Kind::Put)], &order);
+    let mut cursor = MergeCursor::new([source("a"), source("b")], order.clone());
+    cursor.seek(b"a").unwrap();
+    assert_eq!(cursor.key(), b"a");
+    cursor.children[1].cursor.fails_to_pin = true;
+    assert!(cursor.seek(b"a").is_err() && !cursor.valid());
+    cursor.seek_to_first().unwrap();
+    assert!(cursor.seek_for_prev(b"b").is_err() && !cursor.valid());
+    cursor.children[1].cursor.fails_to_pin = false;
+    cursor.seek_for_prev(b"b").unwrap();
+    assert_eq!(cursor.key(), b"b");
+    cursor.prev().unwrap();
+    assert_eq!(cursor.key(), b"a");
 }
