@@ -223,6 +223,12 @@ impl Buffer {
         }
     }
 
+    /// Asks the processor to fetch the line of the byte at `at`, which may lie beyond the end. A hint: nothing is read.
+    #[inline(always)]
+    pub fn prefetch_at(&self, at: usize) {
+        prefetch(self.header.as_ptr().cast::<u8>().wrapping_add(BYTES_AT).wrapping_add(at));
+    }
+
     /// Whether this and `other` are the same buffer.
     #[inline]
     #[must_use]

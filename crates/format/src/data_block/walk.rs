@@ -60,6 +60,8 @@ pub struct BlockCursor {
     parts: Parts,
     key: KeyRoom,
     open: Open,
+    /// Whether the walk is expected to go on for long.
+    streams: bool,
 }
 
 /// An open stretch in terms of the block.
@@ -91,7 +93,16 @@ impl BlockCursor {
     #[must_use]
     pub const fn nowhere() -> Self {
         let parts = Parts { suffix_len: 0, remainder_at: 0, value_at: 0, end: 0 };
-        Self { block: None, valid: false, at: 0, head: 0, parts, key: KeyRoom::new(), open: CLOSED }
+        Self {
+            block: None,
+            valid: false,
+            at: 0,
+            head: 0,
+            parts,
+            key: KeyRoom::new(),
+            open: CLOSED,
+            streams: false,
+        }
     }
 
     /// A cursor on the entry at `at`.
@@ -135,6 +146,12 @@ impl BlockCursor {
         if self.valid {
             self.stand(at);
         }
+    }
+
+    /// Says whether the walk is expected to go on for long, so that it is worth while to ask for what lies ahead.
+    #[inline]
+    pub const fn expect_more(&mut self, streams: bool) {
+        self.streams = streams;
     }
 
     /// Closes the stretch: nothing glides until another is opened.
@@ -273,6 +290,9 @@ impl BlockCursor {
         if head == self.head && self.parts.same_key(&parts, payload) {
             return Glide::Stopped;
         }
+        if self.streams {
+            block.payload.prefetch_at(parts.end + AHEAD_BYTES);
+        }
         self.key.assemble(layout.has_heads, head, &parts, payload);
         self.at = next;
         self.head = head;
@@ -306,6 +326,9 @@ impl BlockCursor {
             return Glide::Stopped;
         }
         if !here {
+            if self.streams {
+                block.payload.prefetch_at(self.parts.remainder_at.wrapping_sub(AHEAD_BYTES));
+            }
             self.stand(candidate);
         }
         Glide::Moved
@@ -327,6 +350,9 @@ impl BlockCursor {
 fn is_plain(block: &DataBlock<Buffer>, index: usize, bound: SeqNo) -> bool {
     block.kind(index) == Kind::Put && block.seqno(index) < bound
 }
+
+/// How far ahead of a glide lines are asked for: the processor does not do that by itself across pages.
+const AHEAD_BYTES: usize = 1024;
 
 /// A copy of this width takes one instruction or two.
 const COPIED_AT_ONCE: usize = 16;

@@ -39,13 +39,15 @@ pub(crate) struct TableCursor {
     block_at: usize,
     /// The ordinal of the block that was aimed at.
     aimed: Option<usize>,
+    /// How many blocks were entered from their neighbours since the last seek.
+    crossed: u32,
     block: BlockCursor,
 }
 
 impl TableCursor {
     #[inline]
     pub(crate) fn new(table: Arc<Table>, order: KeyOrder, fill: Fill) -> Self {
-        Self { table, order, fill, block_at: 0, aimed: None, block: BlockCursor::nowhere() }
+        Self { table, order, fill, block_at: 0, aimed: None, crossed: 0, block: BlockCursor::nowhere() }
     }
 
     /// Goes to another table, and stands nowhere.
@@ -81,6 +83,16 @@ impl TableCursor {
             self.block_at = block_at;
         }
         Ok(())
+    }
+
+    /// After a block was entered from its neighbour: whoever walked through two walks on, probably into `block_at`. A short
+    /// scan should not pay for that.
+    fn look_ahead(&mut self, block_at: usize) {
+        self.crossed = self.crossed.saturating_add(1);
+        if self.crossed > 1 && self.fill == Fill::Cache {
+            self.block.expect_more(true);
+            self.table.prefetch(block_at);
+        }
     }
 
     fn first_of(&mut self, block_at: usize) -> Result<()> {
@@ -128,6 +140,8 @@ impl Cursor for TableCursor {
     }
 
     fn aim(&mut self, key: &[u8]) {
+        self.crossed = 0;
+        self.block.expect_more(false);
         self.aimed = self.table.index().seek(key, &self.order);
         if let (Some(block_at), Fill::Cache) = (self.aimed, self.fill) {
             self.table.prefetch(block_at);
@@ -172,7 +186,10 @@ impl Cursor for TableCursor {
         if self.block.step_next() {
             return Ok(());
         }
-        self.first_of(self.block_at + 1)
+        let at = self.block_at + 1;
+        self.first_of(at)?;
+        self.look_ahead(at + 1);
+        Ok(())
     }
 
     #[inline]
@@ -180,7 +197,12 @@ impl Cursor for TableCursor {
         if self.block.step_prev() {
             return Ok(());
         }
-        self.last_of(self.block_at.checked_sub(1))
+        let at = self.block_at.checked_sub(1);
+        self.last_of(at)?;
+        if let Some(before) = at.and_then(|at| at.checked_sub(1)) {
+            self.look_ahead(before);
+        }
+        Ok(())
     }
 
     #[inline(always)]
