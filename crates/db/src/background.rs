@@ -143,7 +143,28 @@ pub(crate) fn wait_until_idle(core: &Arc<Core>) -> Result<()> {
     core.jobs().settlers += 1;
     let outcome = if core.has_threads() { wait_for_threads(core) } else { run_inline(core) };
     core.jobs().settlers -= 1;
-    outcome
+    outcome.map(|()| give_back_log(core))
+}
+
+/// Lets the log begin anew with a small segment if nothing in it is needed any more. What fails here is no loss: the log
+/// stays as it is, or the next write reports.
+fn give_back_log(core: &Core) {
+    let is_needed = |keyspace: &Arc<KeyspaceState>| keyspace.tree.lowest_unflushed_seqno().is_some();
+    if !core.folder.has_grown() || core.registry.all().iter().any(is_needed) {
+        return;
+    }
+    // A segment that is being made now would be found superfluous, and stay until then.
+    let mut jobs = core.jobs();
+    while jobs.is_preparing {
+        jobs = core.job_ended.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+    }
+    drop(jobs);
+    // Then nothing holds the large segment once it is left.
+    flush_log(core, Durability::Sync);
+    let left = core.folder.begin_small();
+    if left.and_then(|()| core.pipeline.at_barrier(|log| log.writer.leave_segment())).is_ok() {
+        let _ = free_log(core);
+    }
 }
 
 fn wait_for_threads(core: &Core) -> Result<()> {

@@ -98,7 +98,8 @@ impl Builder {
         self
     }
 
-    /// The size of a log segment, in bytes: allocated ahead. Default: 64 MiB.
+    /// The size that log segments grow to, in bytes: the first takes 1 MiB, or this if it is less, and each next one four
+    /// times as much. They are allocated ahead. Default: 64 MiB.
     pub fn log_segment_bytes(mut self, bytes: u64) -> Self {
         self.options.segment_bytes = bytes;
         self

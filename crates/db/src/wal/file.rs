@@ -52,6 +52,11 @@ impl LogFile {
         Self { file, map, capacity_bytes, ready_to: AtomicU64::new(0), asked_to: AtomicU64::new(0) }
     }
 
+    /// Up to where it is allocated.
+    pub(crate) fn capacity_bytes(&self) -> u64 {
+        self.capacity_bytes
+    }
+
     /// Whether writing into this range is a copy.
     #[inline]
     pub(crate) fn is_ready(&self, offset: u64, len: u64) -> bool {

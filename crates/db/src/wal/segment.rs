@@ -5,6 +5,10 @@
 //! rotation is one small write, the header, which belongs to [`crate::wal::writer`]. The background prepares one
 //! segment ahead ([`SegmentFolder::keep_up`]); where it comes late, rotation makes its own.
 //!
+//! The first segment is small and each next one four times as large, up to the size that was asked for: so a small database
+//! has a small log, and a busy one rotates seldom. When nothing in the log is needed any more and nobody writes, it begins
+//! anew with a small one ([`SegmentFolder::begin_small`]).
+//!
 //! Files are removed, not recycled. A recycled file spares the device nothing for frames of some hundred bytes, as blocks
 //! are turned from allocated to written once a page and not once a frame; `docs/PERFORMANCE.md` has the figures.
 //!
@@ -31,6 +35,12 @@ use crate::wal::file::LogFile;
 
 /// Where the frames of a segment begin.
 pub(crate) const FRAMES_START: u64 = LOG_HEADER_BYTES as u64;
+
+/// The size of the first segment, unless a smaller one was asked for.
+pub(crate) const FIRST_BYTES: u64 = 1 << 20;
+
+/// How much larger each next segment is. A busy writer fills the small ones within milliseconds: few of them.
+const GROWTH: u64 = 4;
 
 /// The most that the writer has made ready at once.
 pub(crate) const MAP_AHEAD_MAX_BYTES: u64 = 16 << 20;
@@ -61,7 +71,10 @@ pub(crate) struct SegmentFolder {
     fs: SharedFs,
     directory: PathBuf,
     random: Arc<dyn Random>,
+    /// The largest size, single frames excepted.
     segment_bytes: u64,
+    /// The size of the next segment.
+    next_bytes: AtomicU64,
     mapping: LogMapping,
     next_id: AtomicU32,
     ready: Mutex<Option<Segment>>,
@@ -92,6 +105,7 @@ impl SegmentFolder {
             directory,
             random,
             segment_bytes,
+            next_bytes: AtomicU64::new(FIRST_BYTES.min(segment_bytes)),
             mapping,
             next_id: AtomicU32::new(next_id.0),
             ready: Mutex::new(None),
@@ -142,7 +156,7 @@ impl SegmentFolder {
         if self.ready().is_some() {
             return Ok(());
         }
-        let segment = self.create(self.segment_bytes)?;
+        let segment = self.create(self.next_bytes.load(Ordering::Relaxed))?;
         let surplus = {
             let mut ready = self.ready();
             // Rotation may have overtaken this one and used a higher id: ids in the log only rise.
@@ -156,14 +170,33 @@ impl SegmentFolder {
     pub(crate) fn take(&self, min_bytes: u64) -> Result<Segment> {
         // Held throughout, so that a segment prepared meanwhile sees that its id was overtaken.
         let mut ready = self.ready();
-        match ready.take() {
-            Some(segment) if segment.capacity_bytes >= min_bytes => Ok(segment),
+        let next_bytes = self.next_bytes.load(Ordering::Relaxed);
+        let segment = match ready.take() {
+            Some(segment) if segment.capacity_bytes >= min_bytes => segment,
             Some(segment) => {
                 self.discard(&segment)?;
-                self.create(min_bytes)
+                self.create(min_bytes)?
             }
-            None => self.create(min_bytes.max(self.segment_bytes)),
-        }
+            None => self.create(min_bytes.max(next_bytes))?,
+        };
+        self.next_bytes.store((next_bytes * GROWTH).min(self.segment_bytes), Ordering::Relaxed);
+        Ok(segment)
+    }
+
+    /// Whether the segment being written is larger than the first one of a log.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.current().is_some_and(|file| file.capacity_bytes() > FIRST_BYTES)
+    }
+
+    /// Makes a small segment the next one, in place of a larger one that was prepared.
+    pub(crate) fn begin_small(&self) -> Result<()> {
+        let prepared = {
+            let mut ready = self.ready();
+            self.next_bytes.store(FIRST_BYTES.min(self.segment_bytes), Ordering::Relaxed);
+            ready.take()
+        };
+        prepared.map_or(Ok(()), |segment| self.discard(&segment))?;
+        self.prepare()
     }
 
     /// Removes a segment that was never used.

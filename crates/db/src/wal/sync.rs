@@ -104,12 +104,23 @@ impl LogSync {
         if let Some(complete) = state.unsynced.back_mut() {
             complete.end = Some(end);
         }
+        // What the device has whole is let go of now, as the next sync may be far. By its bytes and not by `lsn`, which
+        // does not count headers. A sync in flight counts on the list staying as it is.
+        let mut synced = VecDeque::new();
+        if !state.in_flight {
+            let unsynced = std::mem::take(&mut state.unsynced);
+            (synced, state.unsynced) =
+                unsynced.into_iter().partition(|segment| segment.end.is_some_and(|end| segment.from >= end));
+        }
         state.unsynced.push_back(Unsynced { file, from: 0, end: None });
         if starts_in_two_steps() {
             drop(state);
             state = self.state();
         }
         state.written = start;
+        drop(state);
+        // Unmapped here, not under the lock.
+        drop(synced);
     }
 
     /// The operating system has everything before `point`.

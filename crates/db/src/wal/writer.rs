@@ -179,6 +179,11 @@ impl LogWriter {
         }
     }
 
+    /// Goes on in the next segment although this one has room.
+    pub(crate) fn leave_segment(&mut self) -> Result<()> {
+        if self.active.is_some() { self.rotate(0, self.next_seqno) } else { Ok(()) }
+    }
+
     /// Hands everything to the operating system; returns the end of the log.
     pub(crate) fn drain(&mut self) -> Result<LogPoint> {
         if self.kept.is_some() {

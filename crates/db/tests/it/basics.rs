@@ -247,3 +247,27 @@ fn compression_and_filters_are_what_the_keyspace_says() {
         assert_eq!(by_default, plain);
     }
 }
+
+/// A settled database kept the segment that its load had grown to, and the next one prepared: some 80 MiB.
+#[test]
+fn a_settled_database_gives_its_log_back() {
+    let fs = Arc::new(MemFs::new());
+    // Without threads nobody prepares a segment at a moment of their own.
+    let db =
+        Database::builder("/db").fs(Arc::clone(&fs) as Arc<dyn Fs>).background_threads(0).open().unwrap();
+    let log_bytes = |fs: &MemFs| -> u64 {
+        let entries = fs.read_dir("/db".as_ref()).unwrap();
+        entries.iter().filter(|e| e.name.to_string_lossy().ends_with(".log")).map(|e| e.len).sum()
+    };
+    for i in 0..3_000u32 {
+        db.put(i.to_be_bytes(), [7; 1000]).unwrap();
+    }
+    assert!(log_bytes(&fs) > 4 << 20, "{} bytes: it has grown", log_bytes(&fs));
+    db.flush().unwrap();
+    db.wait_until_idle().unwrap();
+    assert_eq!(log_bytes(&fs), 1 << 20);
+    db.put(b"later", b"1").unwrap();
+    drop(db);
+    let db = open(&fs).unwrap();
+    assert_eq!((db.len().unwrap(), db.get(b"later").unwrap().is_some()), (3_001, true));
+}

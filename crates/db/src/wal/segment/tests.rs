@@ -5,7 +5,7 @@ use esker_testkit::fault_fs::crash::CrashPolicy;
 
 use super::*;
 use crate::options::RecoveryMode;
-use crate::wal::testing::{TestLog, directory, read};
+use crate::wal::testing::{TestLog, directory, new_disk, open_with, read};
 
 #[test]
 fn a_segment_is_durable_before_it_is_used() {
@@ -57,4 +57,18 @@ fn only_what_nobody_needs_is_removed() {
     log.folder.retire(SeqNo::MAX).unwrap();
     assert_eq!((log.folder.closed_bytes(), log.folder.closed_count()), (0, 0));
     assert_eq!(log.fs.read_dir(&directory()).unwrap().len(), 1, "the one being written");
+}
+
+/// A database of some kilobytes sat on 64 MiB of log.
+#[test]
+fn a_log_begins_small_grows_and_begins_small_again() {
+    let log = open_with(&new_disk(), RecoveryMode::default(), 8 << 20, LogMapping::Auto).unwrap();
+    assert!(!log.folder.has_grown());
+    let mib = |log: &TestLog| log.folder.take(0).unwrap().capacity_bytes >> 20;
+    assert_eq!([mib(&log), mib(&log), mib(&log)], [4, 8, 8], "behind the first, of one");
+    log.folder.prepare().unwrap();
+    log.folder.begin_small().unwrap();
+    assert_eq!([mib(&log), mib(&log)], [1, 4]);
+    let small = open_with(&new_disk(), RecoveryMode::default(), 4096, LogMapping::Auto).unwrap();
+    assert_eq!(small.folder.take(0).unwrap().capacity_bytes, 4096, "never larger than asked for");
 }

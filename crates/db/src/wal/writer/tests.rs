@@ -1,12 +1,14 @@
 //! Appending, rotating, and going on after failed writes.
 
+use std::sync::Arc;
+
 use esker_env::fs::Fs;
 use esker_testkit::fault_fs::crash::CrashPolicy;
 use esker_testkit::fault_fs::plan::{CallKind, FaultPlan, InjectedError, Strike};
 
 use crate::error::ErrorKind;
 use crate::options::{LogMapping, RecoveryMode};
-use crate::wal::testing::{SEGMENT_BYTES, TestLog, directory, open, payloads, read};
+use crate::wal::testing::{SEGMENT_BYTES, TestLog, directory, new_disk, open, open_with, payloads, read};
 
 fn failing(kind: CallKind, nth: u64) -> FaultPlan {
     FaultPlan::error(Strike::NthOf(kind, nth), InjectedError::StorageFull)
@@ -257,4 +259,22 @@ fn a_disk_that_is_full_when_the_next_segment_is_prepared_is_an_error_and_no_loss
     assert!(acknowledged > 400 && refused > 100, "{acknowledged} {refused}");
     let (entries, _) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
     assert_eq!(entries.len(), acknowledged);
+}
+
+#[test]
+fn a_segment_that_is_left_early_loses_nothing_and_is_let_go() {
+    let disk = new_disk();
+    let mut log = open_with(&disk, RecoveryMode::default(), 4 << 20, LogMapping::Auto).unwrap();
+    log.append_sync(b"before").unwrap();
+    let left = log.writer.active.as_ref().map(|active| Arc::downgrade(&active.segment.file)).unwrap();
+    log.folder.begin_small().unwrap();
+    log.writer.leave_segment().unwrap();
+    assert!(left.upgrade().is_none(), "nothing waits for a sync, so nothing holds the file");
+    // INV-WAL-4: the device lacks the header of the one between, and what follows needs it.
+    log.writer.leave_segment().unwrap();
+    log.append_sync(b"after").unwrap();
+    for policy in [CrashPolicy::LoseUnsynced, CrashPolicy::Random { seed: 7 }] {
+        let (entries, _) = read(&log.fs.crash(policy), RecoveryMode::default()).unwrap();
+        assert_eq!(payloads(&entries), [b"before".as_slice(), b"after"]);
+    }
 }
