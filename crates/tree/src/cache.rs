@@ -42,7 +42,7 @@ use esker_mem::buffer::{Buffer, BufferMut};
 use esker_mem::prefetch::{LINE_BYTES, prefetch};
 use esker_mem::slice::Slice;
 use quick_cache::sync::Cache as Store;
-use quick_cache::{Lifecycle, Weighter};
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
 /// Identifies one opened file within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -191,14 +191,22 @@ impl Cache {
     #[must_use]
     pub fn with_capacity_bytes(capacity_bytes: u64) -> Self {
         let expected_blocks = usize::try_from(capacity_bytes / (8 << 10)).unwrap_or(usize::MAX).max(64);
+        let shards = usize::try_from(capacity_bytes / SHARD_BYTES)
+            .unwrap_or(usize::MAX)
+            .clamp(FEWEST_SHARDS, MOST_SHARDS);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(expected_blocks)
+            .weight_capacity(capacity_bytes)
+            .shards(shards)
+            .build();
+        let hash = IntegerHash::default();
+        let blocks = match options {
+            Ok(options) => Store::with_options(options, BlockWeight, hash, Eviction),
+            // Something that the builder wants was not set.
+            Err(_) => Store::with(expected_blocks, capacity_bytes, BlockWeight, hash, Eviction),
+        };
         let cache = Self {
-            blocks: Store::with(
-                expected_blocks,
-                capacity_bytes,
-                BlockWeight,
-                IntegerHash::default(),
-                Eviction,
-            ),
+            blocks,
             pool: Arc::new(BufferPool::new(0)),
             holes_bytes: AtomicU64::new(0),
             capacity_bytes: AtomicU64::new(capacity_bytes),
@@ -298,6 +306,16 @@ impl Cache {
         }
     }
 }
+
+/// How much of the capacity a shard of the store has, which has a lock of its own. Shards are not filled evenly: with few
+/// blocks to a shard, data that just fits would not.
+const SHARD_BYTES: u64 = 32 << 20;
+
+/// So that the threads that miss in a small cache seldom meet.
+const FEWEST_SHARDS: usize = 4;
+
+/// More are of no use: only misses take the locks.
+const MOST_SHARDS: usize = 64;
 
 /// Room for blocks from which on they lie in huge pages; below, a page more or less would be too much of it.
 const POOLED_FROM_BYTES: u64 = 32 << 20;
