@@ -282,18 +282,18 @@ impl Range {
         self.walk_back()
     }
 
-    /// The entry that [`Self::advance`] came to.
+    /// The entry that [`Self::advance`] came to; none once there is nothing more.
     #[inline(always)]
     #[must_use]
     pub fn front(&self) -> Option<(&[u8], &[u8])> {
-        self.front.as_deref().filter(|front| front.cursor.valid()).map(Stand::lent)
+        self.front.as_deref().filter(|front| !self.done && front.cursor.valid()).map(Stand::lent)
     }
 
-    /// The entry that [`Self::advance_back`] came to.
+    /// The entry that [`Self::advance_back`] came to; none once there is nothing more.
     #[inline(always)]
     #[must_use]
     pub fn back(&self) -> Option<(&[u8], &[u8])> {
-        self.back.as_deref().filter(|back| back.cursor.valid()).map(Stand::lent)
+        self.back.as_deref().filter(|back| !self.done && back.cursor.valid()).map(Stand::lent)
     }
 
     /// The next key and its value, until the range moves, as [`Iterator::next`] gives them (INV-SCAN-1): no count of

@@ -264,3 +264,15 @@ fn many_keys_at_once_get_what_each_gets_alone() {
         }
     }
 }
+
+/// INV-SCAN-1: behind the end a range used to lend the entry that it had stopped at, which lies outside.
+#[test]
+fn a_range_lends_nothing_outside_of_it() {
+    let tree = filled(&Arc::new(MemFs::new()));
+    let mut range = tree.range("key00010"..="key00012", SeqNo::MAX).unwrap();
+    while range.advance().unwrap() {}
+    assert_eq!(range.front(), None);
+    let mut range = tree.range("key00010"..="key00012", SeqNo::MAX).unwrap();
+    while range.advance_back().unwrap() {}
+    assert_eq!(range.back(), None);
+}
