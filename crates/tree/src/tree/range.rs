@@ -1,0 +1,119 @@
+//! Reads of a tree over ranges of keys.
+//!
+//! Not here: any logic ([`crate::scan`]); single keys ([`super::read`]).
+
+use std::ops::RangeBounds;
+
+use esker_mem::seqno::SeqNo;
+
+use crate::error::Result;
+use crate::scan::Range;
+use crate::scan::guard::{EntryGuard, KvPair};
+use crate::tree::Tree;
+
+/// Ranges.
+impl Tree {
+    /// The live keys of a range at `bound`, from both ends. An inverted range is empty.
+    ///
+    /// ```
+    /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+    /// for key in ["a", "b", "c"] {
+    ///     tree.insert(key, "value", seqno.next())?;
+    /// }
+    /// let mut range = tree.range("a".."c", SeqNo::MAX)?;
+    /// assert_eq!(&*range.next_back().expect("b").key()?, b"b");
+    /// assert_eq!(&*range.next().expect("a").key()?, b"a");
+    /// assert!(range.next().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`]; errors of the files come with the entries.
+    pub fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>, bound: SeqNo) -> Result<Range> {
+        self.range_latest(range, || bound)
+    }
+
+    /// As [`Self::range`], at a bound that is asked for once the state of the tree is fixed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn range_latest<K: AsRef<[u8]>>(
+        &self,
+        range: impl RangeBounds<K>,
+        bound: impl FnOnce() -> SeqNo,
+    ) -> Result<Range> {
+        let view = self.0.state.view_owned();
+        let bound = view.admit(bound(), &self.0.snapshots)?;
+        Ok(Range::new(view, self.0.order().clone(), bound, &range))
+    }
+
+    /// All live keys at `bound`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn iter(&self, bound: SeqNo) -> Result<Range> {
+        self.range::<&[u8]>(.., bound)
+    }
+
+    /// The live keys that begin with `prefix`, at `bound`. Under a comparator of your own that means looking at all keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>, bound: SeqNo) -> Result<Range> {
+        self.prefix_latest(prefix, || bound)
+    }
+
+    /// As [`Self::prefix`], at a bound that is asked for once the state of the tree is fixed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn prefix_latest(&self, prefix: impl AsRef<[u8]>, bound: impl FnOnce() -> SeqNo) -> Result<Range> {
+        let view = self.0.state.view_owned();
+        let bound = view.admit(bound(), &self.0.snapshots)?;
+        Ok(Range::with_prefix(view, self.0.order().clone(), bound, prefix.as_ref()))
+    }
+
+    /// The first live key at `bound`, with its value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn first_key_value(&self, bound: SeqNo) -> Result<Option<KvPair>> {
+        self.iter(bound)?.next().map(EntryGuard::into_inner).transpose()
+    }
+
+    /// The last live key at `bound`, with its value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn last_key_value(&self, bound: SeqNo) -> Result<Option<KvPair>> {
+        self.iter(bound)?.next_back().map(EntryGuard::into_inner).transpose()
+    }
+
+    /// The number of live keys at `bound`. Walks all of them: O(n).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn len(&self, bound: SeqNo) -> Result<usize> {
+        self.iter(bound)?.try_fold(0, |count, entry| entry.key().map(|_| count + 1))
+    }
+
+    /// Whether there is no live key at `bound`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn is_empty(&self, bound: SeqNo) -> Result<bool> {
+        Ok(self.first_key_value(bound)?.is_none())
+    }
+}

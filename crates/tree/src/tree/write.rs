@@ -1,0 +1,86 @@
+//! What is written to a tree: single entries, room for a caller's own batch, memtables made elsewhere.
+//!
+//! Not here: any logic ([`crate::write`]).
+
+use esker_mem::kind::Kind;
+use esker_mem::memtable::Place;
+use esker_mem::seqno::SeqNo;
+use esker_mem::sorted_memtable::SortedMemtable;
+
+use crate::error::Result;
+use crate::memtable::Reservation;
+use crate::tree::Tree;
+use crate::write;
+
+/// Writes. Each returns the bytes that it took and the size of the active memtable afterwards.
+///
+/// # Errors
+///
+/// All fail, changing nothing, with [`crate::Error::KeyTooLong`] or [`crate::Error::ValueTooLong`],
+/// [`crate::Error::SeqnoTooHigh`], or [`crate::Error::SeqnoTooOld`] if the sequence number is below the watermark.
+impl Tree {
+    /// Writes a value.
+    ///
+    /// # Errors
+    ///
+    /// See [above](Self#writes-each-returns-the-bytes-that-it-took-and-the-size-of-the-active-memtable-afterwards).
+    pub fn insert(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, seqno: SeqNo) -> Result<(u64, u64)> {
+        write::insert(&self.0, key.as_ref(), value.as_ref(), seqno, Kind::Put)
+    }
+
+    /// Deletes a key: hides every older version.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::insert`].
+    pub fn remove(&self, key: impl AsRef<[u8]>, seqno: SeqNo) -> Result<(u64, u64)> {
+        write::insert(&self.0, key.as_ref(), &[], seqno, Kind::Delete)
+    }
+
+    /// Deletes a key that was written at most once since it was last deleted: the tombstone and that write vanish
+    /// together when they meet in a compaction.
+    ///
+    /// If the key was written more than once, an older value may come back.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::insert`].
+    pub fn remove_weak(&self, key: impl AsRef<[u8]>, seqno: SeqNo) -> Result<(u64, u64)> {
+        write::insert(&self.0, key.as_ref(), &[], seqno, Kind::SingleDelete)
+    }
+
+    /// Reserves room in the active memtable for a batch that is applied later; seals the memtable if it does not fit.
+    ///
+    /// For callers with a log of their own, who reserve one batch at a time: reserve, log, apply, publish. Whoever reserves
+    /// while an earlier reservation is not applied yet counts that in.
+    #[must_use]
+    pub fn reserve(&self, entries: usize, key_value_bytes: usize) -> Reservation {
+        write::reserve(&self.0, entries, key_value_bytes)
+    }
+
+    /// Looks where `key` will go, and has fetched what inserting it will take; for [`crate::Apply::insert_at`]. Takes no
+    /// lock: the time to do this is before taking the lock of one's log.
+    #[inline]
+    #[must_use]
+    pub fn look(&self, key: &[u8]) -> Place {
+        write::look(&self.0, key)
+    }
+}
+
+/// What was kept elsewhere.
+impl Tree {
+    /// Takes over a memtable that was sorted elsewhere, say from a caller's log, as the newest sealed one: it is read at
+    /// once, and waits for a flush. The active memtable is sealed before it, if anything was written to it. Its memory
+    /// counts against the cache until it is flushed.
+    ///
+    /// As with [`Self::reserve`], numbers below the watermark are not refused: a log brings back what an earlier process
+    /// had written before it raised the watermark. No number may be one that the tree holds already.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::WrongComparator`] if it has another order than the tree, [`crate::Error::SeqnoTooHigh`] if it holds
+    /// a number over the maximum. Nothing is changed then.
+    pub fn install_sealed(&self, memtable: SortedMemtable) -> Result<()> {
+        write::install_sealed(&self.0, memtable)
+    }
+}
