@@ -1,7 +1,7 @@
 //! The project's own commands: `cargo xtask <command>`.
 //!
 //! `arch`, `ci`, `bench` and `footprint` need nothing of the engine here, so the `xtask` alias builds without it and starts in a moment. The
-//! proofs (`load`, `recover`, `crash`, `kill`) run the engine; built without it, they start themselves again through cargo with
+//! proofs (`load`, `recover`, `crash`, `kill`, `model`) run the engine; built without it, they start themselves again through cargo with
 //! the feature `engine`.
 
 #![forbid(unsafe_code)]
@@ -61,6 +61,8 @@ enum Command {
     Crash(proofs::arguments::Crash),
     /// Kill a child under load again and again, and check every acknowledged write
     Kill(proofs::arguments::Kill),
+    /// Play random operations on trees and on an oracle, over random settings, and compare everything
+    Model(proofs::arguments::Model),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::Recover(arguments) => proofs::run(&Proof::Recover(arguments)),
         Command::Crash(arguments) => proofs::run(&Proof::Crash(arguments)),
         Command::Kill(arguments) => proofs::run(&Proof::Kill(arguments)),
+        Command::Model(arguments) => proofs::run(&Proof::Model(arguments)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

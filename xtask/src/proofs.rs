@@ -26,6 +26,8 @@ mod load;
 #[cfg(feature = "engine")]
 mod memory;
 #[cfg(feature = "engine")]
+mod model;
+#[cfg(feature = "engine")]
 mod recover;
 #[cfg(feature = "engine")]
 mod report;
@@ -43,6 +45,8 @@ pub(crate) enum Proof {
     Crash(arguments::Crash),
     /// See [`arguments::Kill`].
     Kill(arguments::Kill),
+    /// See [`arguments::Model`].
+    Model(arguments::Model),
 }
 
 /// Runs it here.
@@ -53,6 +57,7 @@ pub(crate) fn run(proof: &Proof) -> Result<(), String> {
         Proof::Recover(arguments) => recover::run(arguments),
         Proof::Crash(arguments) => crash::run(arguments),
         Proof::Kill(arguments) => kill::run(arguments),
+        Proof::Model(arguments) => model::run(arguments),
     }
 }
 

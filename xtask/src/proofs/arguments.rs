@@ -72,6 +72,23 @@ pub(crate) struct Crash {
     pub(crate) steps: usize,
 }
 
+/// `cargo xtask model`.
+#[derive(Args, Debug)]
+pub(crate) struct Model {
+    /// Operations to do and compare, all scripts together
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) operations: u64,
+    /// Operations of each script, those included that find nothing to do
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) steps: usize,
+    /// The first seed; each script takes the next one
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Scripts played side by side
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+}
+
 /// `512MiB`, `4GiB`, `65536`.
 fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

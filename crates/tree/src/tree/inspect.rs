@@ -76,6 +76,13 @@ impl Tree {
         &self.0.metrics
     }
 
+    /// The watermark: the lowest bound that a read may use without a [`Snapshot`](crate::Snapshot) that holds it, and the lowest
+    /// sequence number that a write may carry. Flushes and compactions raise it, to what their callers advise at most.
+    #[must_use]
+    pub fn watermark(&self) -> SeqNo {
+        self.0.state.view().watermark
+    }
+
     /// Every smaller sequence number of this tree is in tables: what a log must be replayed from.
     #[must_use]
     pub fn replay_floor(&self) -> SeqNo {

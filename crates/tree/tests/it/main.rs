@@ -13,7 +13,6 @@ mod block_copies;
 mod concurrency;
 mod faults;
 mod model;
-mod oracle;
 mod sealed;
 mod settings;
 mod snapshots;

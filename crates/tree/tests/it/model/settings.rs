@@ -1,0 +1,169 @@
+//! The settings of a run: drawn from its seed, so that runs by the thousand try thousands of combinations.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use esker_env::fs::SharedFs;
+use esker_env::memory::MemFs;
+use esker_format::codec::Codec;
+use esker_tree::{
+    Cache, Config, DescriptorTable, FilterPolicy, FilterPolicyEntry, KeyOrder, LevelPolicy, Leveled,
+    SequenceNumberCounter, SharedComparator, Tree, UserComparator,
+};
+
+use super::dice::Dice;
+use super::universe::KeyShape;
+
+/// Byte order, the other way round.
+pub(crate) struct Reversed;
+
+impl UserComparator for Reversed {
+    fn name(&self) -> &str {
+        "test.reversed"
+    }
+
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        b.cmp(a)
+    }
+}
+
+/// ASCII case does not count; with a tie-break, only where nothing else differs.
+pub(crate) struct CaseInsensitive {
+    tie_break: bool,
+}
+
+impl UserComparator for CaseInsensitive {
+    fn name(&self) -> &str {
+        if self.tie_break { "test.case_insensitive_with_tie_break" } else { "test.case_insensitive" }
+    }
+
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        let folded = a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase));
+        if self.tie_break { folded.then_with(|| a.cmp(b)) } else { folded }
+    }
+
+    fn equal_implies_identical(&self) -> bool {
+        self.tie_break
+    }
+}
+
+/// The order of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Bytes,
+    Reversed,
+    CaseInsensitive,
+    CaseInsensitiveWithTieBreak,
+}
+
+impl Order {
+    fn comparator(self) -> Option<SharedComparator> {
+        Some(match self {
+            Order::Bytes => return None,
+            Order::Reversed => Arc::new(Reversed),
+            Order::CaseInsensitive => Arc::new(CaseInsensitive { tie_break: false }),
+            Order::CaseInsensitiveWithTieBreak => Arc::new(CaseInsensitive { tie_break: true }),
+        })
+    }
+
+    /// As the tree sees it.
+    pub(crate) fn key_order(self) -> KeyOrder {
+        self.comparator().map_or(KeyOrder::Bytes, KeyOrder::new)
+    }
+}
+
+/// The settings of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) order: Order,
+    pub(crate) shape: KeyShape,
+    pub(crate) keys: usize,
+    /// Whether seqnos may be taken early and written late.
+    pub(crate) out_of_order: bool,
+    pub(crate) table_bytes: u64,
+    level_multiplier: u64,
+    level_zero_trigger_runs: usize,
+    block_size_bytes: u32,
+    upper_codec: Codec,
+    lower_codec: Codec,
+    filter: FilterPolicyEntry,
+    last_filter: FilterPolicyEntry,
+    expect_hits: bool,
+    memtable_bytes: usize,
+    cache_bytes: u64,
+    descriptors: usize,
+    manifest_rotate_bytes: u64,
+}
+
+impl Settings {
+    /// The settings of a seed.
+    pub(crate) fn drawn(dice: &mut Dice) -> Self {
+        let filters = [
+            FilterPolicyEntry::None,
+            FilterPolicyEntry::Bloom { bits_per_key: 10.0 },
+            FilterPolicyEntry::Bloom { bits_per_key: 3.0 },
+            FilterPolicyEntry::Burr { false_positive_rate: 0.01 },
+        ];
+        let orders = [Order::Reversed, Order::CaseInsensitive, Order::CaseInsensitiveWithTieBreak];
+        Self {
+            order: if dice.one_in(2) { Order::Bytes } else { dice.pick(&orders) },
+            shape: dice.pick(&[
+                KeyShape::Mixed,
+                KeyShape::Mixed,
+                KeyShape::Groups,
+                KeyShape::Binary,
+                KeyShape::Plain,
+            ]),
+            keys: dice.pick(&[8, 30, 60, 200]),
+            out_of_order: dice.one_in(3),
+            table_bytes: dice.pick(&[1 << 10, 4 << 10, 16 << 10]),
+            level_multiplier: dice.pick(&[2, 3, 10]),
+            level_zero_trigger_runs: dice.pick(&[2, 4, 8]),
+            block_size_bytes: dice.pick(&[128, 512, 4096, 8192]),
+            upper_codec: dice.pick(&[Codec::None, Codec::None, Codec::Lz4]),
+            lower_codec: dice.pick(&[Codec::None, Codec::Lz4]),
+            filter: dice.pick(&filters),
+            last_filter: dice.pick(&filters),
+            expect_hits: dice.one_in(8),
+            memtable_bytes: dice.pick(&[16 << 10, 64 << 10, 256 << 10]),
+            cache_bytes: dice.pick(&[0, 16 << 10, 64 << 10, 1 << 20]),
+            descriptors: dice.pick(&[1, 8, 64]),
+            manifest_rotate_bytes: dice.pick(&[2 << 10, 64 << 10]),
+        }
+    }
+
+    /// Opens a tree with them.
+    pub(crate) fn open(
+        &self,
+        fs: &Arc<MemFs>,
+        path: &str,
+        seqno: &SequenceNumberCounter,
+        visible: &SequenceNumberCounter,
+    ) -> esker_tree::Result<Tree> {
+        let mut config = Config::new(path, seqno.clone(), visible.clone())
+            .with_shared_fs(Arc::clone(fs) as SharedFs)
+            .use_cache(Arc::new(Cache::with_capacity_bytes(self.cache_bytes)))
+            .use_descriptor_table(Some(Arc::new(DescriptorTable::with_capacity(self.descriptors))))
+            .memtable_capacity_bytes(self.memtable_bytes)
+            .data_block_size_policy(LevelPolicy::all(self.block_size_bytes))
+            .data_block_compression_policy(LevelPolicy::new([self.upper_codec, self.lower_codec]))
+            .filter_policy(FilterPolicy::new([self.filter, self.filter, self.filter, self.last_filter]))
+            .expect_point_read_hits(self.expect_hits)
+            .manifest_rotate_bytes(self.manifest_rotate_bytes)
+            .compaction_strategy(Arc::new(self.leveled()));
+        if let Some(comparator) = self.order.comparator() {
+            config = config.comparator(comparator);
+        }
+        config.open()
+    }
+
+    /// The strategy of its compactions.
+    pub(crate) fn leveled(&self) -> Leveled {
+        Leveled {
+            level_zero_trigger_runs: self.level_zero_trigger_runs,
+            level_multiplier: self.level_multiplier,
+            target_table_bytes: self.table_bytes,
+            base_level_bytes: 2 * self.table_bytes,
+        }
+    }
+}

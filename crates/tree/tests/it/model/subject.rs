@@ -1,0 +1,329 @@
+//! A run: a tree and the oracle side by side, and what both have been through.
+//!
+//! Every operation is done to both, and what the tree answers is compared with what the oracle says. A difference is an error
+//! that says what was asked, got and expected; a panic of the tree is caught by [`super::harness`].
+
+use std::sync::Arc;
+
+use esker_env::memory::MemFs;
+use esker_mem::kind::Kind;
+use esker_mem::sorted_memtable::{Assembly, KeyCode, Section, SortedMemtable};
+use esker_tree::{KeyOrder, Range, SeqNo, SequenceNumberCounter, Snapshot, Tree};
+
+use super::dice::Dice;
+use super::operation::{Advice, At, Operation, Walk};
+use super::oracle::{Oracle, Value, What};
+use super::settings::Settings;
+use super::universe::Universe;
+
+/// What came of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It was done, and what it gave was compared.
+    Checked,
+    /// There was nothing to do it to.
+    Passed,
+}
+
+/// `Err` tells a difference.
+pub(crate) type Outcome = Result<Done, String>;
+
+/// A fault that is put between the run and the tree, to see that a run notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Planted {
+    /// A tombstone does not reach the tree.
+    LosesRemoves,
+    /// A scan passes its upper bound over.
+    ForgetsUpperBounds,
+    /// A snapshot is released at once.
+    ReleasesSnapshots,
+}
+
+/// An iterator that lives on while the tree changes.
+pub(super) struct OpenRange {
+    pub(super) range: Range,
+    pub(super) left: std::collections::VecDeque<(usize, Value)>,
+}
+
+pub(crate) struct Subject {
+    pub(super) settings: Settings,
+    pub(super) planted: Option<Planted>,
+    pub(super) universe: Universe,
+    pub(super) order: KeyOrder,
+    pub(super) fs: Arc<MemFs>,
+    pub(super) seqno: SequenceNumberCounter,
+    pub(super) visible: SequenceNumberCounter,
+    pub(super) oracle: Oracle,
+    /// `None` while it is reopened.
+    pub(super) tree: Option<Tree>,
+    pub(super) snapshots: Vec<Snapshot>,
+    pub(super) open_ranges: Vec<OpenRange>,
+    /// Seqnos that were taken and not written yet.
+    pub(super) taken: Vec<SeqNo>,
+    /// The highest watermark that the tree may have come to.
+    pub(super) watermark: SeqNo,
+    writes: u64,
+}
+
+impl Subject {
+    /// A new tree, with settings and keys drawn from `seed`.
+    pub(crate) fn new(seed: u64, planted: Option<Planted>) -> Result<Self, String> {
+        let mut dice = Dice::new(seed);
+        let settings = Settings::drawn(&mut dice);
+        let order = settings.order.key_order();
+        let universe = Universe::new(settings.shape, settings.keys, &order, &mut dice);
+        let (seqno, visible) = (SequenceNumberCounter::default(), SequenceNumberCounter::default());
+        let fs = Arc::new(MemFs::new());
+        let tree = settings.open(&fs, "tree", &seqno, &visible).map_err(told("open"))?;
+        Ok(Self {
+            settings,
+            planted,
+            oracle: Oracle::new(universe.classes()),
+            universe,
+            order,
+            fs,
+            seqno,
+            visible,
+            tree: Some(tree),
+            snapshots: Vec::new(),
+            open_ranges: Vec::new(),
+            taken: Vec::new(),
+            watermark: 0,
+            writes: 0,
+        })
+    }
+
+    /// The settings, for a report.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Does one operation to both.
+    pub(crate) fn apply(&mut self, operation: &Operation) -> Outcome {
+        use Operation as O;
+        match operation {
+            O::Insert { key, len } => self.insert(*key, usize::from(*len)),
+            O::InsertLarge { key, len } => self.insert(*key, usize::from(*len)),
+            O::InsertEmpty { key } => self.insert_value(*key, Arc::from([].as_slice())),
+            O::Remove { key } => self.remove(*key),
+            O::RemoveWeak { key } => self.remove_weak(*key),
+            O::ReserveAndApply { keys, len } => self.reserve_and_apply(keys, usize::from(*len)),
+            O::TakeSeqno => self.take_seqno(),
+            O::InsertLate { key, which } => self.write_late(*key, *which, true),
+            O::RemoveLate { key, which } => self.write_late(*key, *which, false),
+            O::InstallSealed { keys, len } => self.install_sealed(keys, usize::from(*len)),
+            O::Get { .. }
+            | O::GetLatest { .. }
+            | O::ContainsKey { .. }
+            | O::MultiGet { .. }
+            | O::First { .. }
+            | O::Last { .. }
+            | O::Len { .. }
+            | O::IsEmpty { .. } => self.read_points(operation),
+            O::RangeOwned { .. }
+            | O::RangeLent { .. }
+            | O::IterWhole { .. }
+            | O::Prefix { .. }
+            | O::SeekTo { .. }
+            | O::SeekToForPrev { .. }
+            | O::PeekKey { .. }
+            | O::SeekToAndFro { .. }
+            | O::OpenRange { .. }
+            | O::StepRange { .. }
+            | O::CloseRange { .. } => self.read_ranges(operation),
+            _ => self.keep_up(operation),
+        }
+    }
+
+    /// What must hold at the end of any script: everything is there, both ways, and sound.
+    pub(crate) fn at_last(&mut self) -> Result<(), String> {
+        for walk in [Walk::Front, Walk::Back] {
+            self.apply(&Operation::IterWhole { at: At::Latest, walk })?;
+        }
+        for which in 0..self.snapshots.len() {
+            self.apply(&Operation::IterWhole { at: At::Snapshot(which as u16), walk: Walk::Front })?;
+        }
+        self.apply(&Operation::Verify)?;
+        Ok(())
+    }
+
+    /// The tree.
+    pub(super) fn tree(&self) -> &Tree {
+        self.tree.as_ref().expect("it is only missing while it is reopened")
+    }
+
+    /// The bound of a read.
+    pub(super) fn bound(&self, at: At) -> SeqNo {
+        match at {
+            At::Latest => SeqNo::MAX,
+            At::Snapshot(which) if !self.snapshots.is_empty() => {
+                self.snapshots[usize::from(which) % self.snapshots.len()].bound()
+            }
+            At::Snapshot(part) | At::Between(part) => {
+                let room = self.seqno.get() - self.watermark + 1;
+                self.watermark + u64::from(part) % room
+            }
+        }
+    }
+
+    /// A watermark as a caller might advise it, noting what the tree may make of it.
+    pub(super) fn advise(&mut self, advice: Advice) -> SeqNo {
+        let advised = match advice {
+            Advice::Highest => SeqNo::MAX,
+            Advice::Part(part) => u64::from(part) % (self.seqno.get() + 1),
+        };
+        self.watermark = self.watermark.max(advised.min(self.visible.get()));
+        self.taken.retain(|seqno| *seqno >= self.watermark);
+        advised
+    }
+
+    /// The lowest seqno that is still to be written.
+    pub(super) fn lowest_open_seqno(&self) -> SeqNo {
+        self.taken.iter().copied().min().unwrap_or_else(|| self.seqno.get())
+    }
+
+    /// A value that no other write has.
+    fn value(&mut self, len: usize) -> Value {
+        self.writes += 1;
+        let mut value = self.writes.to_string().into_bytes();
+        value.resize(value.len() + len, b'x');
+        Arc::from(value)
+    }
+
+    fn insert(&mut self, key: u16, len: usize) -> Outcome {
+        let value = self.value(len);
+        self.insert_value(key, value)
+    }
+
+    fn insert_value(&mut self, key: u16, value: Value) -> Outcome {
+        let class = self.universe.class(key);
+        if Universe::is_weak(class) && !self.oracle.may_put_weakly(class) {
+            return Ok(Done::Passed);
+        }
+        let seqno = self.seqno.next();
+        self.tree().insert(self.universe.key(key), &value, seqno).map_err(told("insert"))?;
+        self.oracle.write(class, seqno, What::Put(value));
+        Ok(Done::Checked)
+    }
+
+    fn remove(&mut self, key: u16) -> Outcome {
+        let class = self.universe.class(key);
+        if Universe::is_weak(class) {
+            return Ok(Done::Passed);
+        }
+        let seqno = self.seqno.next();
+        if self.planted != Some(Planted::LosesRemoves) {
+            self.tree().remove(self.universe.key(key), seqno).map_err(told("remove"))?;
+        }
+        self.oracle.write(class, seqno, What::Delete);
+        Ok(Done::Checked)
+    }
+
+    fn remove_weak(&mut self, key: u16) -> Outcome {
+        let class = self.universe.class(key);
+        if !Universe::is_weak(class) || !self.oracle.may_delete_weakly(class) {
+            return Ok(Done::Passed);
+        }
+        let seqno = self.seqno.next();
+        self.tree().remove_weak(self.universe.key(key), seqno).map_err(told("remove_weak"))?;
+        self.oracle.write(class, seqno, What::Weak);
+        Ok(Done::Checked)
+    }
+
+    /// A batch as a caller with a log of its own writes it.
+    fn reserve_and_apply(&mut self, keys: &[u16], len: usize) -> Outcome {
+        let mut entries = Vec::new();
+        for key in keys {
+            let class = self.universe.class(*key);
+            if !Universe::is_weak(class) {
+                entries.push((*key, class, self.value(len)));
+            }
+        }
+        let bytes = entries.iter().map(|(key, _, value)| self.universe.key(*key).len() + value.len()).sum();
+        let reservation = self.tree().reserve(entries.len(), bytes);
+        let mut applied = reservation.apply();
+        for (key, class, value) in entries {
+            let seqno = self.seqno.next();
+            let key = self.universe.key(key);
+            let hash = esker_format::checksum::key_hash(key);
+            applied.insert(key, hash, seqno, Kind::Put, &value);
+            self.oracle.write(class, seqno, What::Put(value));
+        }
+        Ok(Done::Checked)
+    }
+
+    fn take_seqno(&mut self) -> Outcome {
+        if !self.settings.out_of_order || self.taken.len() > 4 {
+            return Ok(Done::Passed);
+        }
+        self.taken.push(self.seqno.next());
+        Ok(Done::Checked)
+    }
+
+    /// Writes with a seqno that was taken before others that are written already.
+    fn write_late(&mut self, key: u16, which: u16, put: bool) -> Outcome {
+        let class = self.universe.class(key);
+        // A range that is open reads the active memtable, and would rightly see this.
+        if self.taken.is_empty() || Universe::is_weak(class) || !self.open_ranges.is_empty() {
+            return Ok(Done::Passed);
+        }
+        let seqno = self.taken.swap_remove(usize::from(which) % self.taken.len());
+        let value = self.value(3);
+        let key = self.universe.key(key);
+        let (written, what) = if put {
+            (self.tree().insert(key, &value, seqno), What::Put(value))
+        } else {
+            (self.tree().remove(key, seqno), What::Delete)
+        };
+        written.map_err(told("a late write"))?;
+        self.oracle.write(class, seqno, what);
+        Ok(Done::Checked)
+    }
+
+    /// A memtable that was sorted elsewhere.
+    fn install_sealed(&mut self, keys: &[u16], len: usize) -> Outcome {
+        let mut entries = Vec::new();
+        for key in keys {
+            let class = self.universe.class(*key);
+            if !Universe::is_weak(class) {
+                entries.push((*key, class, self.seqno.next(), self.value(len)));
+            }
+        }
+        let put = |(key, _, seqno, value): &(u16, usize, SeqNo, Value)| -> (Vec<u8>, SeqNo, Vec<u8>) {
+            (self.universe.key(*key).to_vec(), *seqno, value.to_vec())
+        };
+        let sorted = sorted_memtable(&self.order, entries.iter().map(put));
+        self.tree().install_sealed(sorted).map_err(told("install_sealed"))?;
+        for (_, class, seqno, value) in entries {
+            self.oracle.write(class, seqno, What::Put(value));
+        }
+        Ok(Done::Checked)
+    }
+}
+
+fn sorted_memtable(
+    order: &KeyOrder,
+    entries: impl Iterator<Item = (Vec<u8>, SeqNo, Vec<u8>)> + Clone,
+) -> SortedMemtable {
+    let keys: Vec<Vec<u8>> = entries.clone().map(|(key, ..)| key).collect();
+    let code = Arc::new(match order {
+        KeyOrder::Bytes => KeyCode::of_sample(keys.iter().map(Vec::as_slice)),
+        KeyOrder::Custom(_) => KeyCode::flat(),
+    });
+    let mut section = Section::new(Arc::clone(&code));
+    for (key, seqno, value) in entries {
+        section.add(&key, seqno, Kind::Put, &value).expect("short keys and values");
+    }
+    section.sort(order);
+    Assembly::new(order.clone(), code, vec![section]).build()
+}
+
+/// Says what failed that should not have.
+pub(super) fn told<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> String {
+    move |error| format!("{what} failed: {error}")
+}
+
+/// A difference, if there is one.
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: &T, wanted: &T) -> Result<(), String> {
+    if got == wanted { Ok(()) } else { Err(format!("{what}: got {got:?}, expected {wanted:?}")) }
+}
