@@ -20,6 +20,7 @@ use esker_mem::seqno::SeqNo;
 use crate::cache::{Cache, DescriptorTable};
 use crate::compaction::picker::RunningJob;
 use crate::memtable::Generation;
+use crate::merge_operator::SharedMergeOperator;
 use crate::metrics::Metrics;
 use crate::options::Config;
 use crate::state::{Horizon, Snapshots, State};
@@ -71,6 +72,11 @@ impl Core {
         &self.config.order
     }
 
+    /// What folds operands.
+    pub(crate) fn merge_operator(&self) -> Option<&SharedMergeOperator> {
+        self.config.merge_operator.as_ref()
+    }
+
     /// A table id that was never used in this tree.
     pub(crate) fn next_table_id(&self) -> TableId {
         TableId(self.next_table.fetch_add(1, Ordering::Relaxed))
@@ -94,6 +100,7 @@ impl Core {
             descriptors: Arc::clone(&self.descriptors),
             metrics: Arc::clone(&self.metrics),
             order: self.order().clone(),
+            merge_operator: self.config.merge_operator_name().map(Arc::from),
         }
     }
 
@@ -149,6 +156,7 @@ impl Core {
         });
         let mut edit = VersionEdit {
             comparator: Some(self.order().name().to_owned()),
+            merge_operator: self.config.merge_operator_name().map(str::to_owned),
             added: added.collect(),
             replay_floor: Some(self.replay_floor()),
             last_seqno: self.last_seqno(),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use esker_format::error::DecodeError;
 use esker_mem::seqno::SeqNo;
+use esker_mem::slice::UserKey;
 
 /// The result of an operation on a tree.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -89,6 +90,24 @@ pub enum Error {
         /// The name of the comparator that the caller gave.
         given: String,
     },
+    /// The tree was written with a merge operator, and opened with another one or none.
+    WrongMergeOperator {
+        /// The name stored with the tree.
+        stored: String,
+        /// The name of the operator that the caller gave.
+        given: Option<String>,
+    },
+    /// A merge on a tree without a merge operator.
+    NoMergeOperator,
+    /// The merge operator could not fold the operands of a key. They are all still there.
+    MergeFailed {
+        /// The key.
+        key: UserKey,
+        /// The operator's name.
+        operator: String,
+        /// What the operator says.
+        source: MergeError,
+    },
     /// The file holds an entry that this version of the crate cannot interpret.
     Unsupported {
         /// The file.
@@ -99,6 +118,25 @@ pub enum Error {
     /// The operation was cancelled, for example because the tree is being closed.
     Cancelled,
 }
+
+/// Why a merge operator could not fold operands, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeError(Arc<str>);
+
+impl MergeError {
+    /// An error that reads `problem`.
+    pub fn new(problem: impl AsRef<str>) -> Self {
+        Self(problem.as_ref().into())
+    }
+}
+
+impl fmt::Display for MergeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for MergeError {}
 
 /// What the caller can do about an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,6 +198,9 @@ impl Error {
             | Self::KeyTooLong { .. }
             | Self::ValueTooLong { .. }
             | Self::SeqnoTooHigh { .. }
+            | Self::WrongMergeOperator { .. }
+            | Self::NoMergeOperator
+            | Self::MergeFailed { .. }
             | Self::WrongComparator { .. } => ErrorKind::InvalidInput,
         }
     }
@@ -191,6 +232,14 @@ impl fmt::Display for Error {
             Self::WrongComparator { stored, given } => {
                 write!(f, "the tree is ordered by comparator {stored:?}, not {given:?}")
             }
+            Self::WrongMergeOperator { stored, given } => match given {
+                Some(given) => write!(f, "the tree merges by operator {stored:?}, not {given:?}"),
+                None => write!(f, "the tree merges by operator {stored:?}, and none was given"),
+            },
+            Self::NoMergeOperator => f.write_str("the tree has no merge operator"),
+            Self::MergeFailed { key, operator, source } => {
+                write!(f, "operator {operator:?} cannot fold key \"{}\": {source}", key.escape_ascii())
+            }
             Self::Unsupported { path, what } => {
                 write!(f, "{} uses {what}, which this build cannot read", path.display())
             }
@@ -204,6 +253,7 @@ impl std::error::Error for Error {
         match self {
             Self::Io { source, .. } => Some(&**source),
             Self::Corrupt { source, .. } => Some(source),
+            Self::MergeFailed { source, .. } => Some(source),
             _ => None,
         }
     }

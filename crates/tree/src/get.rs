@@ -7,7 +7,8 @@
 //!
 //! Every source answers with its newest version below the bound. The first answer ends the search if no source
 //! that was not asked yet holds anything newer (INV-READ-2): that is always so where sequence numbers came in
-//! order, and checked against each source's highest number otherwise. A tombstone ends it with nothing.
+//! order, and checked against each source's highest number otherwise. A tombstone ends it with nothing, and an operand
+//! makes it begin anew, for all versions that count ([`operands`]).
 //!
 //! Cost: a hash probe per memtable, a filter probe per run, one data block per hit. A value in a block is returned
 //! pinned, not copied; one in a memtable is copied, as it would pin the arena.
@@ -15,6 +16,7 @@
 //! Not here: ranges ([`crate::scan`]).
 
 pub(crate) mod expectation;
+pub(crate) mod operands;
 
 use esker_format::checksum::key_hash;
 use esker_mem::comparator::KeyOrder;
@@ -22,8 +24,10 @@ use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
+use crate::core::Core;
 use crate::error::Result;
 use crate::get::expectation::Expectation;
+use crate::get::operands::Wanted;
 use crate::state::View;
 use crate::table::reader::{Found, Table};
 
@@ -32,15 +36,17 @@ const AHEAD_RUNS: usize = 8;
 
 /// The value of `key` as seen below `bound`.
 #[inline]
-pub(crate) fn get(view: &View, order: &KeyOrder, key: &[u8], bound: SeqNo) -> Result<Option<Slice>> {
+pub(crate) fn get(core: &Core, view: &View, key: &[u8], bound: SeqNo) -> Result<Option<Slice>> {
     let mut lookup = Lookup::new(key, bound);
-    newest(view, order, &mut lookup)?;
-    Ok(lookup.into_value())
+    newest(view, core.order(), &mut lookup)?;
+    lookup.into_value(core, view)
 }
 
-/// Whether `key` has a value below `bound`.
-pub(crate) fn contains(view: &View, order: &KeyOrder, key: &[u8], bound: SeqNo) -> Result<bool> {
-    Ok(get(view, order, key, bound)?.is_some())
+/// Whether `key` has a value below `bound`. Operands always make one, so nothing is folded.
+pub(crate) fn contains(core: &Core, view: &View, key: &[u8], bound: SeqNo) -> Result<bool> {
+    let mut lookup = Lookup::new(key, bound);
+    newest(view, core.order(), &mut lookup)?;
+    Ok(lookup.found.is_some_and(|found| !found.kind.is_tombstone()))
 }
 
 /// The search for one key, and what it has come to.
@@ -80,10 +86,16 @@ impl<'k> Lookup<'k> {
         }
     }
 
-    /// The value, if that is what was found.
+    /// The value, if that is what was found, or what the operands come to.
     #[inline]
-    pub(crate) fn into_value(self) -> Option<Slice> {
-        self.found.filter(|found| !found.kind.is_tombstone()).map(|found| found.value)
+    pub(crate) fn into_value(self, core: &Core, view: &View) -> Result<Option<Slice>> {
+        match self.found {
+            Some(Found { kind: Kind::Merge, .. }) => {
+                let wanted = Wanted { key: self.key, hash: self.hash, bound: self.bound };
+                operands::fold(core, view, wanted).map(Some)
+            }
+            found => Ok(found.filter(|found| !found.kind.is_tombstone()).map(|found| found.value)),
+        }
     }
 }
 

@@ -40,7 +40,9 @@ pub(crate) fn multi_get<K: AsRef<[u8]>>(
     for group in keys.chunks(GROUP) {
         lookups.extend(group.iter().map(|key| Lookup::new(key.as_ref(), bound)));
         look_up(&view, core.order(), &mut lookups)?;
-        values.extend(lookups.drain(..).map(Lookup::into_value));
+        for lookup in lookups.drain(..) {
+            values.push(lookup.into_value(core, &view)?);
+        }
     }
     Ok(values)
 }

@@ -2,7 +2,7 @@
 //!
 //! 1. Take the lock.
 //! 2. Find the manifest through `CURRENT`; without one the folder must hold nothing, or what a crash left of a creation.
-//! 3. Replay the manifest's edits; refuse another comparator before anything is touched.
+//! 3. Replay the manifest's edits; refuse another comparator or merge operator before anything is touched.
 //! 4. Open every table that they name.
 //! 5. Begin a new manifest. No manifest is ever appended to by a second opener, so a torn tail is left behind with its file.
 //! 6. Delete orphans: tables that no edit names, other manifests, temporary files. Foreign files stay (INV-TREE-4).
@@ -53,6 +53,7 @@ pub(crate) fn open(config: Config) -> Result<Core> {
     if let Some(stored) = recovered.state.comparator.as_deref().filter(|stored| *stored != order_name) {
         return Err(Error::WrongComparator { stored: stored.to_owned(), given: order_name.to_owned() });
     }
+    check_merge_operator(&config, &recovered.state)?;
     let core = build(config, &recovered.state, next_free_table(&entries), lock)?;
     begin_manifest(&core, &recovered)?;
     remove_orphans(&core, &entries, recovered.is_damaged);
@@ -61,6 +62,17 @@ pub(crate) fn open(config: Config) -> Result<Core> {
     core.config.seqno.fetch_max(seqno_end);
     core.config.visible.fetch_max(seqno_end);
     Ok(core)
+}
+
+/// Refuses another merge operator than the stored one, and none where one is stored (INV-MERGE-2).
+fn check_merge_operator(config: &Config, state: &VersionEdit) -> Result<()> {
+    let given = config.merge_operator_name();
+    match &state.merge_operator {
+        Some(stored) if Some(stored.as_str()) != given => {
+            Err(Error::WrongMergeOperator { stored: stored.clone(), given: given.map(str::to_owned) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the folder holds, and whether that is a tree; refuses a folder that is neither that nor free.
@@ -153,6 +165,7 @@ fn build(
         descriptors: Arc::clone(&descriptors),
         metrics: Arc::clone(&metrics),
         order: config.order.clone(),
+        merge_operator: config.merge_operator_name().map(Arc::from),
     };
     let mut placed = Vec::with_capacity(state.added.len());
     for meta in &state.added {

@@ -18,6 +18,7 @@ use esker_mem::comparator::{KeyOrder, SharedComparator};
 use crate::cache::{Cache, DescriptorTable};
 use crate::compaction::leveled::Leveled;
 use crate::compaction::picker::CompactionStrategy;
+use crate::merge_operator::SharedMergeOperator;
 use crate::policy::{FilterPolicy, FilterPolicyEntry, LevelPolicy};
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
 use crate::table::writer::TableOptions;
@@ -54,6 +55,7 @@ pub struct Config {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) order: KeyOrder,
+    pub(crate) merge_operator: Option<SharedMergeOperator>,
     pub(crate) cache: Option<Arc<Cache>>,
     pub(crate) descriptors: Option<Arc<DescriptorTable>>,
     pub(crate) arenas: Option<Arc<ArenaPool>>,
@@ -101,6 +103,7 @@ impl Config {
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(SystemRandom::new()),
             order: KeyOrder::Bytes,
+            merge_operator: None,
             cache: None,
             descriptors: None,
             arenas: None,
@@ -168,6 +171,14 @@ impl Config {
     #[must_use]
     pub fn comparator(mut self, comparator: SharedComparator) -> Self {
         self.order = KeyOrder::new(comparator);
+        self
+    }
+
+    /// How operands of [`crate::Tree::merge`] become values; none by default, and then merges are refused. Its name is
+    /// stored at the first open that has one: another one, or none, at a later open is an error.
+    #[must_use]
+    pub fn with_merge_operator(mut self, operator: SharedMergeOperator) -> Self {
+        self.merge_operator = Some(operator);
         self
     }
 
@@ -245,11 +256,17 @@ impl Config {
             .unwrap_or_else(|| Arc::new(DescriptorTable::with_capacity(DEFAULT_DESCRIPTORS)))
     }
 
+    /// The name of the merge operator, if there is one.
+    pub(crate) fn merge_operator_name(&self) -> Option<&str> {
+        self.merge_operator.as_ref().map(|operator| operator.name())
+    }
+
     /// How tables of `level` are written.
     pub(crate) fn table_options(&self, level: usize, last_level: bool) -> TableOptions {
         let filtered = self.order.identity() && !(last_level && self.expect_point_read_hits);
         TableOptions {
             order: self.order.clone(),
+            merge_operator: self.merge_operator_name().map(str::to_owned),
             block_size_bytes: *self.block_size_bytes.get(level),
             codec: *self.compression.get(level),
             filter: if filtered { *self.filters.get(level) } else { FilterPolicyEntry::None },

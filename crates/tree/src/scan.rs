@@ -7,7 +7,7 @@
 //! and no allocation for keys of up to 30 bytes. Values in tables are pinned, not copied. Most steps are glides, within one
 //! block and past no other source's key, and are compared with nothing (INV-READ-3).
 //!
-//! An error ends the iteration.
+//! An error ends the iteration: also that of a merge operator that cannot fold a key. [`Range::seek_to`] goes past it.
 
 pub(crate) mod guard;
 pub(crate) mod source;
@@ -20,9 +20,11 @@ use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::{Slice, UserKey};
 
+use crate::core::Core;
 use crate::cursor::merge::{MergeCursor, Reach};
 use crate::cursor::visible::VisibleCursor;
 use crate::error::Result;
+use crate::merge_operator::SharedMergeOperator;
 use crate::scan::guard::EntryGuard;
 use crate::scan::source::Source;
 use crate::state::View;
@@ -55,6 +57,7 @@ impl Stand {
 pub struct Range {
     view: Arc<View>,
     order: KeyOrder,
+    merge_operator: Option<SharedMergeOperator>,
     bound: SeqNo,
     lower: Bound<UserKey>,
     upper: Bound<UserKey>,
@@ -68,24 +71,36 @@ pub struct Range {
 impl Range {
     /// The keys of `range` in `view` below `bound`. An inverted range is empty.
     pub(crate) fn new<K: AsRef<[u8]>>(
+        core: &Core,
         view: Arc<View>,
-        order: KeyOrder,
         bound: SeqNo,
         range: &impl RangeBounds<K>,
     ) -> Self {
         let owned = |bound: Bound<&K>| bound.map(|key| Slice::new(key.as_ref()));
         let (lower, upper) = (owned(range.start_bound()), owned(range.end_bound()));
-        Self { view, order, bound, lower, upper, front: None, back: None, prefix: None, done: false }
+        let (order, merge_operator) = (core.order().clone(), core.merge_operator().cloned());
+        Self {
+            view,
+            order,
+            merge_operator,
+            bound,
+            lower,
+            upper,
+            front: None,
+            back: None,
+            prefix: None,
+            done: false,
+        }
     }
 
     /// The keys that begin with `prefix`. Only byte order is known to keep them together: under another order all
     /// keys are looked at.
-    pub(crate) fn with_prefix(view: Arc<View>, order: KeyOrder, bound: SeqNo, prefix: &[u8]) -> Self {
-        if order.is_bytes() {
-            return Self::new(view, order, bound, &prefix_range(prefix));
+    pub(crate) fn with_prefix(core: &Core, view: Arc<View>, bound: SeqNo, prefix: &[u8]) -> Self {
+        if core.order().is_bytes() {
+            return Self::new(core, view, bound, &prefix_range(prefix));
         }
         let all = (Bound::Unbounded::<Slice>, Bound::Unbounded);
-        Self { prefix: Some(Slice::new(prefix)), ..Self::new(view, order, bound, &all) }
+        Self { prefix: Some(Slice::new(prefix)), ..Self::new(core, view, bound, &all) }
     }
 
     fn end(&self) -> End {
@@ -102,7 +117,7 @@ impl Range {
         };
         let reach = Reach { bound: self.bound, upper: key(&self.upper), lower: key(&self.lower) };
         let merged = MergeCursor::new(memtables.chain(runs), self.order.clone()).gliding(reach);
-        VisibleCursor::new(merged, self.order.clone(), self.bound)
+        VisibleCursor::new(merged, self.order.clone(), self.bound).folding(self.merge_operator.clone())
     }
 
     fn at_first(&self) -> Result<End> {

@@ -44,7 +44,7 @@ impl Config {
     /// # Errors
     ///
     /// [`crate::Error::Locked`] if it is open elsewhere, [`crate::Error::NotATree`] if the folder holds other files,
-    /// [`crate::Error::WrongComparator`] under another order, [`crate::Error::Corrupt`] or [`crate::Error::MissingFile`]
+    /// [`crate::Error::WrongComparator`] under another order, [`crate::Error::WrongMergeOperator`] with another operator, [`crate::Error::Corrupt`] or [`crate::Error::MissingFile`]
     /// for damage, and what the file system says. A failed open deletes nothing.
     pub fn open(self) -> Result<Tree> {
         Ok(Tree(Arc::new(open::open(self)?)))

@@ -71,6 +71,14 @@ pub(crate) fn insert(core: &Core, key: &[u8], value: &[u8], seqno: SeqNo, kind: 
     }
 }
 
+/// Writes an operand for the merge operator; refused where there is none (INV-MERGE-2).
+pub(crate) fn merge(core: &Core, key: &[u8], operand: &[u8], seqno: SeqNo) -> Result<(u64, u64)> {
+    if core.merge_operator().is_none() {
+        return Err(Error::NoMergeOperator);
+    }
+    insert(core, key, operand, seqno, Kind::Merge)
+}
+
 /// Where `key` will go, as far as the memtable of this moment tells.
 #[inline]
 pub(crate) fn look(core: &Core, key: &[u8]) -> Place {

@@ -10,15 +10,20 @@
 //! live key, it *glides* onto it, and the key is neither copied nor compared ([`VisibleCursor::glide_next`],
 //! [`VisibleCursor::glide_prev`]). A cursor that glides may stand on the shown entry in either direction.
 //!
+//! An operand for the merge operator is folded onto what is under it: forward the source then stands *behind* what was
+//! folded, backward operands are kept as they come.
+//!
 //! Not here: bounds of a range ([`crate::scan`]).
 
 use esker_format::data_block::walk::Glide;
 use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
+use crate::merge_operator::{SharedMergeOperator, fold};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stand {
@@ -30,6 +35,8 @@ enum Stand {
     OnNewest,
     /// The source stands before the shown key, on an entry or not.
     Before,
+    /// The source stands behind operands of the shown key, on an older version of it, on a later key or on nothing.
+    Behind,
 }
 
 /// A cursor over the live keys at one bound.
@@ -42,12 +49,33 @@ pub(crate) struct VisibleCursor<C> {
     /// The shown value, when the source has moved on from it.
     value: Slice,
     stand: Stand,
+    merge_operator: Option<SharedMergeOperator>,
+    /// Operands of the key that is being decided, in the order in which they are met.
+    operands: Vec<Slice>,
+    /// Whether `value` is under them. Backward only.
+    has_base: bool,
 }
 
 impl<C: Cursor> VisibleCursor<C> {
     /// Shows what `source` holds below `bound`.
     pub(crate) fn new(source: C, order: KeyOrder, bound: SeqNo) -> Self {
-        Self { source, order, bound, key: Vec::new(), value: Slice::empty(), stand: Stand::Nowhere }
+        Self {
+            source,
+            order,
+            bound,
+            key: Vec::new(),
+            value: Slice::empty(),
+            stand: Stand::Nowhere,
+            merge_operator: None,
+            operands: Vec::new(),
+            has_base: false,
+        }
+    }
+
+    /// Shows operands folded by `operator`. Without one they are errors.
+    pub(crate) fn folding(mut self, operator: Option<SharedMergeOperator>) -> Self {
+        self.merge_operator = operator;
+        self
     }
 
     /// Whether the cursor stands on a live key.
@@ -61,7 +89,7 @@ impl<C: Cursor> VisibleCursor<C> {
     pub(crate) fn key(&self) -> &[u8] {
         match self.stand {
             Stand::On | Stand::OnNewest => self.source.key(),
-            Stand::Before | Stand::Nowhere => &self.key,
+            Stand::Before | Stand::Behind | Stand::Nowhere => &self.key,
         }
     }
 
@@ -70,7 +98,7 @@ impl<C: Cursor> VisibleCursor<C> {
     pub(crate) fn key_slice(&self) -> Slice {
         match self.stand {
             Stand::On | Stand::OnNewest => self.source.key_slice(),
-            Stand::Before | Stand::Nowhere => Slice::new(&self.key),
+            Stand::Before | Stand::Behind | Stand::Nowhere => Slice::new(&self.key),
         }
     }
 
@@ -79,7 +107,7 @@ impl<C: Cursor> VisibleCursor<C> {
     pub(crate) fn value(&self) -> &[u8] {
         match self.stand {
             Stand::On | Stand::OnNewest => self.source.value(),
-            Stand::Before | Stand::Nowhere => &self.value,
+            Stand::Before | Stand::Behind | Stand::Nowhere => &self.value,
         }
     }
 
@@ -88,7 +116,7 @@ impl<C: Cursor> VisibleCursor<C> {
     pub(crate) fn value_slice(&self) -> Slice {
         match self.stand {
             Stand::On | Stand::OnNewest => self.source.value_slice(),
-            Stand::Before | Stand::Nowhere => self.value.clone(),
+            Stand::Before | Stand::Behind | Stand::Nowhere => self.value.clone(),
         }
     }
 
@@ -143,12 +171,13 @@ impl<C: Cursor> VisibleCursor<C> {
     /// Goes to the next live key. The cursor must be valid.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<()> {
-        let stand = std::mem::replace(&mut self.stand, Stand::Nowhere);
-        if stand == Stand::Before {
-            self.source.seek(&self.key)?;
-        } else {
-            self.remember_key();
-            self.source.next()?;
+        match std::mem::replace(&mut self.stand, Stand::Nowhere) {
+            Stand::On | Stand::OnNewest => {
+                self.remember_key();
+                self.source.next()?;
+            }
+            Stand::Before => self.source.seek(&self.key)?,
+            Stand::Behind | Stand::Nowhere => {}
         }
         self.settle_forward(true)
     }
@@ -156,8 +185,10 @@ impl<C: Cursor> VisibleCursor<C> {
     /// Goes to the previous live key. The cursor must be valid.
     pub(crate) fn prev(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.stand, Stand::Nowhere) {
-            Stand::On => {
-                self.remember_key();
+            stand @ (Stand::On | Stand::Behind) => {
+                if stand == Stand::On {
+                    self.remember_key();
+                }
                 self.source.seek_for_prev(&self.key)?;
                 while self.source.valid() && self.order.same_key(self.source.key(), &self.key) {
                     self.source.prev()?;
@@ -185,9 +216,13 @@ impl<C: Cursor> VisibleCursor<C> {
         while self.source.valid() {
             let passed = decided && self.order.same_key(self.source.key(), &self.key);
             if !passed && self.source.seqno() < self.bound {
-                if !self.source.kind().is_tombstone() {
-                    self.stand = Stand::On;
-                    return Ok(());
+                match self.source.kind() {
+                    Kind::Put | Kind::BlobPointer => {
+                        self.stand = Stand::On;
+                        return Ok(());
+                    }
+                    Kind::Merge => return self.fold_forward(),
+                    Kind::Delete | Kind::SingleDelete => {}
                 }
                 self.remember_key();
                 decided = true;
@@ -202,12 +237,21 @@ impl<C: Cursor> VisibleCursor<C> {
         self.stand = Stand::Nowhere;
         while self.source.valid() {
             self.remember_key();
+            self.operands.clear();
             let mut live = false;
             while self.source.valid() && self.order.same_key(self.source.key(), &self.key) {
                 if self.source.seqno() < self.bound {
-                    live = !self.source.kind().is_tombstone();
+                    let kind = self.source.kind();
+                    if kind == Kind::Merge {
+                        self.take_operand(live);
+                    } else {
+                        self.operands.clear();
+                    }
+                    live = !kind.is_tombstone();
                     if live {
-                        self.value = self.source.value_slice();
+                        if kind != Kind::Merge {
+                            self.value = self.source.value_slice();
+                        }
                         if !self.order.identity() {
                             self.remember_key();
                         }
@@ -216,10 +260,57 @@ impl<C: Cursor> VisibleCursor<C> {
                 self.source.prev()?;
             }
             if live {
+                if !self.operands.is_empty() {
+                    self.fold_backward()?;
+                }
                 self.stand = Stand::Before;
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// From an operand, the newest visible version of its key: goes on to what it is to be folded onto, and shows the
+    /// outcome (INV-MERGE-1).
+    #[cold]
+    fn fold_forward(&mut self) -> Result<()> {
+        self.remember_key();
+        self.operands.clear();
+        let mut base = None;
+        while self.source.valid() && self.order.same_key(self.source.key(), &self.key) {
+            match self.source.kind() {
+                Kind::Merge => self.operands.push(self.source.value_slice()),
+                Kind::Put | Kind::BlobPointer => base = Some(self.source.value_slice()),
+                Kind::Delete | Kind::SingleDelete => {}
+            }
+            if self.source.kind() != Kind::Merge {
+                break;
+            }
+            self.source.next()?;
+        }
+        let operands = self.operands.iter().rev().map(|operand| &**operand);
+        self.value = fold(self.merge_operator.as_ref(), &self.key, base.as_deref(), operands)?;
+        self.operands.clear();
+        self.stand = Stand::Behind;
+        Ok(())
+    }
+
+    /// Backward, an operand that the source stands on; `live` says whether what is under it has a value.
+    #[cold]
+    fn take_operand(&mut self, live: bool) {
+        if self.operands.is_empty() {
+            self.has_base = live;
+        }
+        self.operands.push(self.source.value_slice());
+    }
+
+    /// Backward, folds what was taken of the key.
+    #[cold]
+    fn fold_backward(&mut self) -> Result<()> {
+        let base = self.has_base.then_some(&*self.value);
+        let operands = self.operands.iter().map(|operand| &**operand);
+        self.value = fold(self.merge_operator.as_ref(), &self.key, base, operands)?;
+        self.operands.clear();
         Ok(())
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct TableSource {
     pub(crate) descriptors: Arc<DescriptorTable>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) order: KeyOrder,
+    /// The name of the tree's merge operator.
+    pub(crate) merge_operator: Option<Arc<str>>,
 }
 
 /// What a lookup found.
@@ -378,8 +380,12 @@ fn check_readable(source: &TableSource, path: &Path, footer: &Footer, properties
     if footer.range_tombstones.is_some() {
         return unsupported("range tombstones");
     }
-    if properties.merges > 0 {
-        return unsupported("merge operands");
+    let (stored, given) = (properties.merge_operator.as_deref(), source.merge_operator.as_deref());
+    if properties.merges > 0 && stored != given {
+        return Err(Error::WrongMergeOperator {
+            stored: stored.unwrap_or_default().to_owned(),
+            given: given.map(str::to_owned),
+        });
     }
     if properties.blob_pointers > 0 {
         return unsupported("separated values");

@@ -38,6 +38,8 @@ use crate::policy::FilterPolicyEntry;
 #[derive(Clone, Debug)]
 pub(crate) struct TableOptions {
     pub(crate) order: KeyOrder,
+    /// The name of the tree's merge operator.
+    pub(crate) merge_operator: Option<String>,
     pub(crate) block_size_bytes: u32,
     pub(crate) codec: Codec,
     pub(crate) filter: FilterPolicyEntry,
@@ -101,6 +103,7 @@ impl TableWriter {
             filter_kind: filter.as_ref().map_or(0, FilterBuilder::kind_id),
             filter_policy: filter.as_ref().map(|filter| filter.policy_name().to_owned()),
             lowest_seqno: SeqNo::MAX,
+            merge_operator: options.merge_operator.clone(),
             ..Properties::default()
         };
         Ok(Self {

@@ -49,7 +49,7 @@ impl Tree {
     ) -> Result<Range> {
         let view = self.0.state.view_owned();
         let bound = view.admit(bound(), &self.0.snapshots)?;
-        Ok(Range::new(view, self.0.order().clone(), bound, &range))
+        Ok(Range::new(&self.0, view, bound, &range))
     }
 
     /// All live keys at `bound`.
@@ -78,7 +78,7 @@ impl Tree {
     pub fn prefix_latest(&self, prefix: impl AsRef<[u8]>, bound: impl FnOnce() -> SeqNo) -> Result<Range> {
         let view = self.0.state.view_owned();
         let bound = view.admit(bound(), &self.0.snapshots)?;
-        Ok(Range::with_prefix(view, self.0.order().clone(), bound, prefix.as_ref()))
+        Ok(Range::with_prefix(&self.0, view, bound, prefix.as_ref()))
     }
 
     /// The first live key at `bound`, with its value.

@@ -23,7 +23,7 @@ impl Tree {
     pub fn get(&self, key: impl AsRef<[u8]>, bound: SeqNo) -> Result<Option<UserValue>> {
         let view = self.0.state.view();
         let bound = view.admit(bound, &self.0.snapshots)?;
-        get::get(&view, self.0.order(), key.as_ref(), bound)
+        get::get(&self.0, &view, key.as_ref(), bound)
     }
 
     /// As [`Self::get`], at a bound that is asked for once the state of the tree is fixed: a bound taken so can
@@ -36,7 +36,7 @@ impl Tree {
     pub fn get_latest(&self, key: &[u8], bound: impl FnOnce() -> SeqNo) -> Result<Option<UserValue>> {
         let view = self.0.state.view();
         let bound = view.admit(bound(), &self.0.snapshots)?;
-        get::get(&view, self.0.order(), key, bound)
+        get::get(&self.0, &view, key, bound)
     }
 
     /// Whether `key` has a value at `bound`.
@@ -47,7 +47,7 @@ impl Tree {
     pub fn contains_key(&self, key: impl AsRef<[u8]>, bound: SeqNo) -> Result<bool> {
         let view = self.0.state.view();
         let bound = view.admit(bound, &self.0.snapshots)?;
-        get::contains(&view, self.0.order(), key.as_ref(), bound)
+        get::contains(&self.0, &view, key.as_ref(), bound)
     }
 
     /// The values of several keys, all at one moment, in the order of the keys.

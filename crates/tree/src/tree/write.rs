@@ -49,6 +49,17 @@ impl Tree {
         write::insert(&self.0, key.as_ref(), &[], seqno, Kind::SingleDelete)
     }
 
+    /// Writes an operand for the tree's merge operator: reads see what it makes of the key's value, or of none, and all
+    /// operands since. What is there is not read now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::insert`]; [`crate::Error::NoMergeOperator`] without an operator. Whether the operator can do anything
+    /// with the operand shows when the key is read: [`crate::Error::MergeFailed`].
+    pub fn merge(&self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>, seqno: SeqNo) -> Result<(u64, u64)> {
+        write::merge(&self.0, key.as_ref(), operand.as_ref(), seqno)
+    }
+
     /// Reserves room in the active memtable for a batch that is applied later; seals the memtable if it does not fit.
     ///
     /// For callers with a log of their own, who reserve one batch at a time: reserve, log, apply, publish. Whoever reserves

@@ -12,6 +12,7 @@
 mod block_copies;
 mod concurrency;
 mod faults;
+mod merges;
 mod model;
 mod sealed;
 mod settings;

@@ -1,6 +1,7 @@
-//! The visible cursor against a map: INV-READ-1.
+//! The visible cursor against a map: INV-READ-1, INV-MERGE-1.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use esker_env::random::{Random, SeededRandom};
 use esker_mem::comparator::KeyOrder;
@@ -11,6 +12,8 @@ use esker_mem::slice::Slice;
 use super::VisibleCursor;
 use crate::cursor::merge::{MergeCursor, Reach};
 use crate::cursor::test_source::{TestEntry, VecCursor};
+use crate::merge_operator::SharedMergeOperator;
+use crate::merge_operator::ready_made::AppendOperator;
 
 fn random_entries(random: &SeededRandom, keys: u64, kinds: u64) -> Vec<TestEntry> {
     (0..random.next_u64() % 40)
@@ -19,6 +22,7 @@ fn random_entries(random: &SeededRandom, keys: u64, kinds: u64) -> Vec<TestEntry
             let kind = match random.next_u64() % kinds {
                 0 => Kind::Delete,
                 1 => Kind::SingleDelete,
+                2 => Kind::Merge,
                 _ => Kind::Put,
             };
             (key, seqno, kind)
@@ -28,26 +32,32 @@ fn random_entries(random: &SeededRandom, keys: u64, kinds: u64) -> Vec<TestEntry
 
 /// What a reader at `bound` sees.
 fn live(entries: &[TestEntry], bound: SeqNo) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut newest: BTreeMap<&[u8], &TestEntry> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.1 < bound) {
-        let held = newest.entry(&entry.0).or_insert(entry);
-        if entry.1 > held.1 {
-            *held = entry;
+    let mut visible: Vec<&TestEntry> = entries.iter().filter(|entry| entry.1 < bound).collect();
+    visible.sort_by_key(|entry| entry.1);
+    let mut values: BTreeMap<Vec<u8>, String> = BTreeMap::new();
+    for (key, seqno, kind) in visible {
+        match (kind, values.get_mut(key)) {
+            (Kind::Delete | Kind::SingleDelete, _) => drop(values.remove(key)),
+            (Kind::Merge, Some(value)) => value.push_str(&format!("+{seqno}")),
+            _ => drop(values.insert(key.clone(), seqno.to_string())),
         }
     }
-    let puts = newest.into_values().filter(|entry| entry.2 == Kind::Put);
-    puts.map(|entry| (entry.0.clone(), entry.1.to_string().into_bytes())).collect()
+    values.into_iter().map(|(key, value)| (key, value.into_bytes())).collect()
+}
+
+fn operator() -> Option<SharedMergeOperator> {
+    Some(Arc::new(AppendOperator::new("+")))
 }
 
 #[test]
 fn shows_the_newest_visible_version_of_each_live_key_in_any_direction() {
     for seed in 0..400 {
         let random = SeededRandom::new(seed);
-        let entries = random_entries(&random, 9, 4);
+        let entries = random_entries(&random, 9, 5);
         let bound = random.next_u64() % 45;
         let expected = live(&entries, bound);
         let source = VecCursor::new(entries, &KeyOrder::Bytes);
-        let mut cursor = VisibleCursor::new(source, KeyOrder::Bytes, bound);
+        let mut cursor = VisibleCursor::new(source, KeyOrder::Bytes, bound).folding(operator());
         let mut at: Option<usize> = None;
         for _ in 0..60 {
             let key = format!("key{}", random.next_u64() % 11).into_bytes();
@@ -107,7 +117,7 @@ fn a_glide_past_a_rival_or_past_the_reach_is_noticed() {
 fn walk(seed: u64, oversteps: Option<usize>) -> Result<u64, String> {
     let mut glided = 0;
     let random = SeededRandom::new(seed);
-    let entries = random_entries(&random, 9 + seed % 40, 4 + seed % 30);
+    let entries = random_entries(&random, 9 + seed % 40, 5 + seed % 30);
     let bound = random.next_u64() % 45;
     let expected = live(&entries, bound);
     let mut sources = vec![Vec::new(); usize::try_from(1 + seed % 4).unwrap()];
@@ -127,7 +137,7 @@ fn walk(seed: u64, oversteps: Option<usize>) -> Result<u64, String> {
     let (lower, upper) = (some_key(), some_key());
     let reach = Reach { bound, lower: lower.clone(), upper: upper.clone() };
     let merged = MergeCursor::new(cursors, KeyOrder::Bytes).gliding(reach);
-    let mut cursor = VisibleCursor::new(merged, KeyOrder::Bytes, bound);
+    let mut cursor = VisibleCursor::new(merged, KeyOrder::Bytes, bound).folding(operator());
     let mut at: Option<usize> = None;
     let mut forward = true;
     for _ in 0..80 {
