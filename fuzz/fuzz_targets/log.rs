@@ -4,7 +4,10 @@
 
 use esker_format::checksum::checksum64;
 use esker_format::ids::{LogId, SegmentId};
-use esker_format::log::frame::{FrameAt, FrameMeta, LogPosition, append_frame, decode_frame};
+use esker_format::log::frame::{
+    FrameAt, FrameMeta, LogPosition, append_frame, append_next_frame,
+};
+use esker_format::log::frame::decode::{decode_frame, decode_next_frame};
 use esker_format::log::header::LogHeader;
 use esker_format::log::scan::LogBytes;
 use libfuzzer_sys::fuzz_target;
@@ -33,6 +36,15 @@ fuzz_target!(|data: &[u8]| {
         panic!("a true frame")
     };
     assert_eq!((frame.payload, frame.meta), (data, meta));
+    // And a short one behind it, from any bytes and from true ones.
+    let (next, mut carry) = (FrameMeta { first_seqno: 6, ..meta }, Some(frame.carry()));
+    let place = file.len() as u64;
+    let _ = decode_next_frame(data, LOG, place, carry);
+    append_next_frame(&mut file, &next, LOG, place, data, &mut carry);
+    let FrameAt::Frame(frame) = decode_next_frame(&file[place as usize..], LOG, place, Some(frame.carry())) else {
+        panic!("a true frame")
+    };
+    assert_eq!((frame.payload, frame.meta), (data, next));
     let found = LogBytes::new(&file, 0, LOG).claims_synced(0, LogPosition::default());
     assert!(found.is_err() || found.is_ok_and(|frame| frame.is_some()));
 });

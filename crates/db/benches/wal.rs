@@ -16,7 +16,7 @@ use esker_testkit::histogram::LatencyHistogram;
 use esker_testkit::workload::keys::KeyShape;
 
 const SEGMENT_BYTES: u64 = 64 << 20;
-const FRAME: [u8; 168] = [7; 168];
+const FRAME: [u8; 136] = [7; 136];
 const LARGE: [u8; 4096] = [7; 4096];
 
 fn main() {
@@ -35,7 +35,7 @@ fn main() {
     println!("{:44} {:>10} {:>9} {:>9} {:>9} {:>9}", "", "ops/s", "mean", "p50", "p99.9", "max");
     row("frame: pwrite", &|place| frames(place, false));
     row("frame: copied", &|place| frames(place, true));
-    for (record, name) in [(FRAME.as_slice(), "168 B"), (&LARGE, "4 KiB")] {
+    for (record, name) in [(FRAME.as_slice(), "136 B"), (&LARGE, "4 KiB")] {
         row(&format!("synced frame of {name}: appended"), &|place| synced(place, record, 0, false));
         row(&format!("synced frame of {name}: preallocated"), &|place| {
             synced(place, record, SEGMENT_BYTES, false)
@@ -84,7 +84,7 @@ fn frames(place: &Path, copied: bool) -> (LatencyHistogram, Duration) {
     }
     let mut latencies = LatencyHistogram::new();
     let start = Instant::now();
-    for offset in (0..SEGMENT_BYTES - 168).step_by(168) {
+    for offset in (0..SEGMENT_BYTES - 136).step_by(136) {
         time(&mut latencies, || match &map {
             Some(map) => map.write_at(&FRAME, offset).unwrap(),
             None => file.write_all_at(&FRAME, offset).unwrap(),

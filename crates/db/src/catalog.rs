@@ -24,7 +24,8 @@ use esker_format::current::{decode_current, encode_current};
 use esker_format::error::DecodeError;
 use esker_format::file_name::{FileKind, FileName};
 use esker_format::ids::{CatalogId, KeyspaceId, LogId};
-use esker_format::log::frame::{FrameAt, FrameMeta, append_frame, decode_frame};
+use esker_format::log::frame::decode::decode_frame;
+use esker_format::log::frame::{FrameAt, FrameMeta, append_frame};
 use esker_format::log::header::{LOG_HEADER_BYTES, LogHeader, LogKind};
 
 use crate::error::{Error, Result};

@@ -39,7 +39,8 @@ pub enum RecoveryMode {
     AbsoluteConsistency,
     /// The log ends at the first damage, wherever it is: a consistent but possibly older state.
     PointInTime,
-    /// Damaged frames are left out: the most data, possibly with holes.
+    /// What is damaged is left out, and so are the commits behind it in the same 4 KiB of the log, whose numbers it held:
+    /// the most data, possibly with holes.
     SkipCorrupted,
 }
 

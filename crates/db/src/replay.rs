@@ -24,7 +24,7 @@ use esker_format::batch::BatchReader;
 use esker_format::checksum::key_hash;
 use esker_format::error::DecodeError;
 use esker_format::ids::SegmentId;
-use esker_format::log::frame::FrameMeta;
+use esker_format::log::frame::{Carry, FrameMeta};
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 use esker_mem::sorted_memtable::{Assembly, KeyCode, MAX_SECTIONS, Section, SortedMemtable};
 
@@ -246,7 +246,7 @@ impl<'a> Replay<'a> {
 }
 
 impl Frames for Replay<'_> {
-    fn ahead(&mut self, link: Link, rest: &[Link], next_seqno: SeqNo) -> Result<Option<(u64, SeqNo)>> {
+    fn ahead(&mut self, link: Link, rest: &[Link], next_seqno: SeqNo) -> Result<Option<(u64, Carry)>> {
         self.make_room(0)?;
         if self.wave.is_empty() {
             self.begin_wave(link, rest)?;
@@ -254,7 +254,7 @@ impl Frames for Replay<'_> {
         // The wave is of this segment and the following ones, and the reader takes them in turn.
         let ahead = self.wave.pop_front().filter(|(id, _)| *id == link.id).and_then(|(_, ahead)| ahead);
         let Some(ahead) = ahead.filter(|ahead| ahead.first_seqno >= next_seqno) else { return Ok(None) };
-        let end = (ahead.end, ahead.next_seqno);
+        let end = (ahead.end, ahead.carry);
         self.keep_ahead(ahead);
         Ok(Some(end))
     }

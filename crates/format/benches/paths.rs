@@ -27,7 +27,7 @@ use esker_format::ids::{KeyspaceId, LogId};
 use esker_format::index_block::Index;
 use esker_format::index_block::builder::IndexBuilder;
 use esker_format::index_block::separator::shortest_separator;
-use esker_format::log::frame::{FrameMeta, append_frame, begin_frame, finish_frame};
+use esker_format::log::frame::{FrameMeta, append_frame, append_next_frame, begin_frame, finish_frame};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::slice::Slice;
@@ -223,6 +223,16 @@ fn logs(c: &mut Criterion<CpuTime>) {
         b.iter(|| {
             out.clear();
             append_frame(&mut out, &meta, log, 64, black_box(&payload));
+            out.len()
+        });
+    });
+    let mut carry = None;
+    append_next_frame(&mut out, &meta, log, 64, &payload, &mut carry);
+    group.bench_function("frame behind another", |b| {
+        b.iter(|| {
+            out.clear();
+            let (meta, mut carry) = (FrameMeta { first_seqno: 8, ..meta }, carry);
+            append_next_frame(&mut out, &meta, log, 248, black_box(&payload), &mut carry);
             out.len()
         });
     });

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use esker_env::fs::SharedFs;
 use esker_format::batch::BatchReader;
 use esker_format::ids::KeyspaceId;
-use esker_format::log::frame::FrameMeta;
+use esker_format::log::frame::{Carry, FRAME_ALIGNMENT, FrameMeta};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
 use esker_mem::sorted_memtable::{KeyCode, Section, SpareRoom};
@@ -76,11 +76,11 @@ impl Targets {
 
 /// The good frames at the beginning of a segment.
 pub(crate) struct Ahead {
-    /// The number of the first operation, and the one after the last.
+    /// The number of the first operation.
     pub(crate) first_seqno: SeqNo,
-    pub(crate) next_seqno: SeqNo,
-    /// Where the frames end.
+    /// Where the frames end, and what the last one carries.
     pub(crate) end: u64,
+    pub(crate) carry: Carry,
     /// For each keyspace its operations, sorted.
     pub(crate) sections: Vec<Section>,
 }
@@ -118,29 +118,25 @@ pub(crate) fn read_ahead(
     let mut scan = Scan::open(fs, &segment.path, header.log, link.end).ok()?;
     let sections =
         targets.keyspaces.iter().map(|target| Section::with_spare(Arc::clone(&target.code), spares.take()));
-    let mut ahead = Ahead { first_seqno: 0, next_seqno: 0, end: FRAMES_START, sections: sections.collect() };
+    let mut sections: Vec<Section> = sections.collect();
     let mut used_bytes = 0;
-    let mut is_first = true;
+    let mut first_seqno = None;
+    let mut taken = None;
     while let Ok(Scanned::Frame { meta, payload }) = scan.next() {
         used_bytes += payload.len() as u64 + u64::from(meta.count) * OPERATION_BYTES;
-        let is_welcome = used_bytes <= limit_bytes && (is_first || meta.first_seqno >= ahead.next_seqno);
-        if !is_welcome || take(targets, &mut ahead.sections, &meta, payload).is_none() {
+        let rises = taken.is_none_or(|(_, carry): (u64, Carry)| meta.first_seqno >= carry.next_seqno());
+        let is_welcome = used_bytes <= limit_bytes && rises;
+        if !is_welcome || take(targets, &mut sections, &meta, payload).is_none() {
             break;
         }
-        if is_first {
-            ahead.first_seqno = meta.first_seqno;
-            is_first = false;
-        }
-        ahead.next_seqno = meta.first_seqno.saturating_add(u64::from(meta.count));
-        ahead.end = scan.offset();
+        first_seqno.get_or_insert(meta.first_seqno);
+        taken = scan.before().map(|carry| (scan.offset(), carry));
     }
-    if is_first {
-        return None;
-    }
-    for (section, target) in ahead.sections.iter_mut().zip(&targets.keyspaces) {
+    let (end, carry) = taken?;
+    for (section, target) in sections.iter_mut().zip(&targets.keyspaces) {
         spares.give(section.sort(&target.order));
     }
-    Some(ahead)
+    Some(Ahead { first_seqno: first_seqno?, end, carry, sections })
 }
 
 /// Adds the operations of a frame to the sections. None if anything about them is wrong: then some may be added, and
@@ -175,7 +171,7 @@ pub(crate) fn sample(
     for (segment, link) in segments {
         let known_end = link.end.unwrap_or(segment.len_bytes);
         for place in 0..places {
-            let offset = FRAMES_START + known_end / places * place / 8 * 8;
+            let offset = (FRAMES_START + known_end / places * place).next_multiple_of(FRAME_ALIGNMENT as u64);
             // What cannot be read now is reported when it is read in earnest.
             let _ = sample_at(fs, segment, *link, offset, targets, &mut keys);
         }

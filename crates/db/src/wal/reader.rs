@@ -8,10 +8,10 @@
 //!
 //! **The end.** Frames are read in order, each segment up to the end that its successor records. The first bad frame
 //! (incomplete, wrong checksum, or absent before a recorded end) ends the log. Whether that is a crash's work is decided
-//! by the *claims*: every frame carries the position known synced when it was written. If anything
-//! valid behind the bad frame claims a position past it, the frame was once durable, and its loss is corruption
-//! (INV-RECOVER-1). Otherwise no `Sync` write was acknowledged behind it: it is a torn tail, and everything after it is
-//! dropped (INV-RECOVER-2).
+//! by the *claims*: the first frame written after a sync says how far that reached, and so does the first one in each 4 KiB
+//! ([`esker_format::log::frame`]). If anything valid behind the bad frame claims a position past it, the frame was once
+//! durable, and its loss is corruption (INV-RECOVER-1). Otherwise no `Sync` write was acknowledged behind it: it is a torn
+//! tail, and everything after it is dropped (INV-RECOVER-2).
 //!
 //! What damage does is up to the [`RecoveryMode`].
 //!
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use esker_env::fs::SharedFs;
 use esker_format::file_name::{FileKind, FileName};
 use esker_format::ids::SegmentId;
-use esker_format::log::frame::{FrameMeta, LogPosition};
+use esker_format::log::frame::{Carry, FrameMeta, LogPosition};
 use esker_format::log::header::LogHeader;
 use esker_mem::seqno::SeqNo;
 
@@ -86,9 +86,9 @@ pub(crate) struct LogEnd {
 /// Takes the frames of a log.
 pub(crate) trait Frames {
     /// Takes a stretch of frames from the beginning of a segment at once, if it was read ahead and its operations are
-    /// numbered from `next_seqno` or above. Gives where in the segment it ends, and the number after its last one.
+    /// numbered from `next_seqno` or above. Gives where in the segment it ends, and what its last frame carries.
     /// `rest` are the segments behind this one.
-    fn ahead(&mut self, link: Link, rest: &[Link], next_seqno: SeqNo) -> Result<Option<(u64, SeqNo)>>;
+    fn ahead(&mut self, link: Link, rest: &[Link], next_seqno: SeqNo) -> Result<Option<(u64, Carry)>>;
 
     /// Takes one frame: the segment's path, what the frame says, and its operations.
     fn frame(&mut self, path: &Path, meta: &FrameMeta, payload: &[u8]) -> Result<()>;
@@ -215,9 +215,9 @@ impl Reading<'_> {
     fn segment(&mut self, segment: &FoundSegment, link: Link, rest: &[Link]) -> Result<(u64, bool)> {
         let Some(log_id) = segment.header().map(|header| header.log) else { return Ok((FRAMES_START, true)) };
         let mut scan = Scan::open(self.fs, &segment.path, log_id, link.end)?;
-        if let Some((end, next_seqno)) = self.frames.ahead(link, rest, self.next_seqno)? {
-            scan.go_to(end);
-            self.next_seqno = next_seqno;
+        if let Some((end, carry)) = self.frames.ahead(link, rest, self.next_seqno)? {
+            scan.go_behind(end, Some(carry));
+            self.next_seqno = carry.next_seqno();
         }
         loop {
             let at = scan.offset();

@@ -1,9 +1,10 @@
 //! The frames of one segment, front to back, through a window of bounded size.
 //!
 //! The scanner only says what is there: a good frame, zeros, something bad, or the end. Behind something bad,
-//! [`Scan::skip_to_next_frame`] looks for the next good frame at each multiple of 8; a place that does not carry the
+//! [`Scan::skip_to_next_frame`] looks for the next good full frame at each multiple of 8; a place that does not carry the
 //! segment's log id costs one comparison, so megabytes of garbage are passed quickly, and nothing that a user stored in a
-//! value is taken for a frame (the checksum covers the offset).
+//! value is taken for a frame (the checksum covers the offset). Short frames between the damage and that one are lost: what
+//! they leave out stood in what is damaged, and each 4 KiB begins with a full one.
 //!
 //! Not here: what a bad frame means ([`crate::wal::reader`]).
 
@@ -12,9 +13,8 @@ use std::sync::Arc;
 
 use esker_env::fs::{FsFile, OpenOptions, SharedFs};
 use esker_format::ids::{LogId, SegmentId};
-use esker_format::log::frame::{
-    FRAME_HEADER_BYTES, Frame, FrameAt, FrameMeta, decode_frame, frame_len, stated_frame_len,
-};
+use esker_format::log::frame::decode::{decode_next_frame, stated_frame_len};
+use esker_format::log::frame::{Carry, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameAt, FrameMeta};
 use esker_format::log::header::{LOG_HEADER_BYTES, LogHeader, LogKind};
 
 use crate::error::{Error, Result};
@@ -55,6 +55,8 @@ pub(crate) struct Scan {
     /// Where the frames end, if that is known; else the file's end.
     end: u64,
     offset: u64,
+    /// What the frame before `offset` carries, if one was read there.
+    before: Option<Carry>,
     window: Vec<u8>,
     window_offset: u64,
 }
@@ -95,6 +97,7 @@ impl Scan {
             log_id,
             end: end.unwrap_or(len),
             offset: FRAMES_START,
+            before: None,
             window: Vec::new(),
             window_offset: 0,
         })
@@ -105,9 +108,21 @@ impl Scan {
         self.offset
     }
 
-    /// Puts the scanner at `offset`.
+    /// What the frame before it carries, if it just read one.
+    pub(crate) fn before(&self) -> Option<Carry> {
+        self.before
+    }
+
+    /// Puts the scanner at `offset`: if that is no place where the segment begins or goes on with a full frame, what
+    /// stands there is bad.
     pub(crate) fn go_to(&mut self, offset: u64) {
+        self.go_behind(offset, None);
+    }
+
+    /// Puts the scanner at `offset`, where a frame ends that carries `before`.
+    pub(crate) fn go_behind(&mut self, offset: u64, before: Option<Carry>) {
         self.offset = offset;
+        self.before = before;
     }
 
     /// Looks at what stands here, and goes behind it if it is a good frame.
@@ -115,15 +130,16 @@ impl Scan {
         if self.offset >= self.end {
             return Ok(Scanned::End);
         }
-        let (log_id, offset) = (self.log_id, self.offset);
+        let (log_id, offset, before) = (self.log_id, self.offset, self.before);
         // Most frames lie in the window, which never reaches past the end. What looks bad may only be cut off there.
         let at = usize::try_from(offset.wrapping_sub(self.window_offset)).unwrap_or(usize::MAX);
         let held = self.window.get(at..).unwrap_or_default();
-        if let FrameAt::Frame(Frame { meta, payload, .. }) = decode_frame(held, log_id, offset) {
-            self.offset += frame_len(payload.len() as u64);
+        if let FrameAt::Frame(frame) = decode_next_frame(held, log_id, offset, before) {
+            self.offset = frame.end();
+            self.before = Some(frame.carry());
             // As a place, since what follows fills the window again.
-            let from = at + FRAME_HEADER_BYTES;
-            let payload = from..from + payload.len();
+            let (meta, from) = (frame.meta, at + frame.header_bytes);
+            let payload = from..from + frame.payload.len();
             return Ok(Scanned::Frame { meta, payload: self.window.get(payload).unwrap_or_default() });
         }
         let room = self.end - self.offset;
@@ -132,26 +148,25 @@ impl Scan {
             return Ok(Scanned::Blank);
         }
         // A frame that claims to reach past the end is bad before a byte of it is read.
-        let stated = stated_frame_len(head, log_id).filter(|len| *len <= room);
+        let stated = stated_frame_len(head, log_id, before.is_some()).filter(|len| *len <= room);
         let Some(len) = stated.and_then(|len| usize::try_from(len).ok()) else {
             return Ok(Scanned::Bad);
         };
         self.bytes(len)?;
-        self.offset += len as u64;
         let from = usize::try_from(offset - self.window_offset).unwrap_or(usize::MAX);
-        match decode_frame(self.window.get(from..).unwrap_or_default(), log_id, offset) {
-            FrameAt::Frame(frame) => Ok(Scanned::Frame { meta: frame.meta, payload: frame.payload }),
-            FrameAt::CleanEnd | FrameAt::Bad(_) => {
-                self.offset = offset;
-                Ok(Scanned::Bad)
-            }
-        }
+        let held = self.window.get(from..).unwrap_or_default();
+        let FrameAt::Frame(frame) = decode_next_frame(held, log_id, offset, before) else {
+            return Ok(Scanned::Bad);
+        };
+        self.offset = frame.end();
+        self.before = Some(frame.carry());
+        Ok(Scanned::Frame { meta: frame.meta, payload: frame.payload })
     }
 
-    /// From something bad, goes on to the next good frame; false if there is none, at the end then.
+    /// From something bad, goes on to the next good full frame; false if there is none, at the end then.
     pub(crate) fn skip_to_next_frame(&mut self) -> Result<bool> {
         loop {
-            self.offset = self.offset.saturating_add(8);
+            self.go_to(self.offset.saturating_add(FRAME_ALIGNMENT as u64));
             self.pass_zeros()?;
             if self.offset >= self.end {
                 self.offset = self.end;
@@ -159,7 +174,7 @@ impl Scan {
             }
             let at = self.offset;
             if matches!(self.next()?, Scanned::Frame { .. }) {
-                self.offset = at;
+                self.go_to(at);
                 return Ok(true);
             }
         }
@@ -173,7 +188,7 @@ impl Scan {
             let from = usize::try_from(self.offset - self.window_offset).unwrap_or(usize::MAX);
             let held = self.window.get(from..).unwrap_or_default();
             let zeros = zeros_in_front(held);
-            let passed = zeros.saturating_sub(FRAME_HEADER_BYTES - 1).next_multiple_of(8);
+            let passed = zeros.saturating_sub(FRAME_HEADER_BYTES - 1).next_multiple_of(FRAME_ALIGNMENT);
             self.offset += passed as u64;
             if passed == 0 || zeros < held.len() {
                 return Ok(());

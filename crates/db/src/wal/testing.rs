@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use esker_env::fs::{Fs, SharedFs};
 use esker_env::random::SeededRandom;
-use esker_format::log::frame::FrameMeta;
+use esker_format::log::frame::{Carry, FrameMeta};
 use esker_mem::seqno::SeqNo;
 use esker_testkit::fault_fs::FaultFs;
 
@@ -59,7 +59,7 @@ pub(crate) fn read(fs: &FaultFs, mode: RecoveryMode) -> Result<(Vec<Entry>, LogE
 struct Collected(Vec<Entry>);
 
 impl Frames for Collected {
-    fn ahead(&mut self, _: Link, _: &[Link], _: SeqNo) -> Result<Option<(u64, SeqNo)>> {
+    fn ahead(&mut self, _: Link, _: &[Link], _: SeqNo) -> Result<Option<(u64, Carry)>> {
         Ok(None)
     }
 

@@ -10,7 +10,8 @@
 //!   asked for as the segment holds, up to 16 MiB: a short burst should not fill memory with zeros, and a long one not
 //!   lose a processor to the making of pages for longer than 4 ms.
 //! * **Rotate.** A frame that does not fit the rest of a segment goes to the next one, whose header records where this
-//!   one ends. Every frame carries the position known synced when it was written, so a damaged frame before a recorded
+//!   one ends. Frames state the position known synced when they were written: the first one after each change, and the first
+//!   in each 4 KiB, while those between repeat it in no bytes. So a damaged frame before a recorded
 //!   end is told from one that a power loss took: the former lies before a synced position, the latter behind every one
 //!   (INV-WAL-5). This is why rotation needs no sync and stalls nobody: a successor that reached the disk before its
 //!   predecessor's tail does not make that tail count as corruption.
@@ -24,7 +25,11 @@
 use std::sync::Arc;
 
 use esker_format::ids::LogId;
-use esker_format::log::frame::{FrameAt, FrameMeta, LogPosition, append_frame, decode_frame, frame_len};
+use esker_format::log::frame::decode::decode_next_frame;
+use esker_format::log::frame::{
+    Carry, FULL_FRAME_EVERY_BYTES, FrameAt, FrameMeta, LogPosition, append_frame, append_next_frame,
+    frame_len,
+};
 use esker_format::log::header::{LogHeader, LogKind, Predecessor};
 use esker_mem::seqno::SeqNo;
 
@@ -45,6 +50,10 @@ pub(crate) struct LogWriter {
     buffer: Vec<u8>,
     /// Every number below it is in the log or burnt.
     next_seqno: SeqNo,
+    /// What the last frame carries, if the segment has one that another may follow.
+    before: Option<Carry>,
+    /// The same of the last frame that the operating system has.
+    drained_before: Option<Carry>,
     /// The buffer and the log id it was encoded for, when the segment broke under it.
     kept: Option<Kept>,
     /// What was known synced at the last look.
@@ -70,6 +79,7 @@ struct Kept {
     frames: Vec<u8>,
     log_id: LogId,
     offset: u64,
+    before: Option<Carry>,
 }
 
 impl LogWriter {
@@ -97,6 +107,8 @@ impl LogWriter {
             drained: point,
             buffer: Vec::with_capacity(LOG_BUFFER_BYTES * 2),
             next_seqno,
+            before: None,
+            drained_before: None,
             kept: None,
             synced: point,
             wish: false,
@@ -129,6 +141,7 @@ impl LogWriter {
         payload: &[u8],
         write_through: bool,
     ) -> Result<u64> {
+        // Of a full frame; a short one leaves the difference to the next.
         let len = frame_len(payload.len() as u64);
         self.make_room(len, first_seqno)?;
         let start = self.drained.position.offset + self.buffer.len() as u64;
@@ -136,7 +149,7 @@ impl LogWriter {
         let Some(active) = &self.active else { unreachable!("make_room leaves an active segment or fails") };
         let meta = FrameMeta { first_seqno, count, synced: self.synced.position };
         let (log_id, end) = (active.segment.log_id, self.buffer.len());
-        append_frame(&mut self.buffer, &meta, log_id, start, payload);
+        append_next_frame(&mut self.buffer, &meta, log_id, start, payload, &mut self.before);
         let earlier_seqno = std::mem::replace(&mut self.next_seqno, first_seqno + u64::from(count));
         let is_due = write_through || self.buffer.len() >= LOG_BUFFER_BYTES || self.is_copied();
         if is_due && let Err(error) = self.write_buffer() {
@@ -211,6 +224,7 @@ impl LogWriter {
         self.drained.lsn += len;
         self.drained.position.offset += len;
         self.drained.next_seqno = self.next_seqno;
+        self.drained_before = self.before;
         self.buffer.clear();
         if self.buffer.capacity() > LOG_BUFFER_BYTES * 16 {
             // One huge batch should not hold its size for ever.
@@ -254,7 +268,9 @@ impl LogWriter {
         let kept_len = self.kept.as_ref().map_or(0, |kept| kept.frames.len() as u64);
         // The fresh segment claims that everything before the end is synced.
         self.sync.sync_to(self.drained.lsn)?;
-        let segment = self.folder.take(FRAMES_START + frame_len(0) + kept_len + len)?;
+        // At another place other frames begin a 4 KiB, and are full ones there.
+        let fuller = (kept_len / FULL_FRAME_EVERY_BYTES * 2 + 2) * frame_len(0);
+        let segment = self.folder.take(FRAMES_START + frame_len(0) + kept_len + fuller + len)?;
         let end = Some(self.drained.position);
         let start = match begin_durably(&segment, end, self.drained.next_seqno) {
             Ok(start) => start,
@@ -274,10 +290,11 @@ impl LogWriter {
     /// Encodes kept frames anew for where they lie now.
     fn reframe(&mut self, kept: &Kept, log_id: LogId) {
         let mut rest = kept.frames.as_slice();
-        let mut offset = kept.offset;
-        while let FrameAt::Frame(frame) = decode_frame(rest, kept.log_id, offset) {
+        let (mut offset, mut before) = (kept.offset, kept.before);
+        while let FrameAt::Frame(frame) = decode_next_frame(rest, kept.log_id, offset, before) {
             let place = self.drained.position.offset + self.buffer.len() as u64;
-            append_frame(&mut self.buffer, &frame.meta, log_id, place, frame.payload);
+            append_next_frame(&mut self.buffer, &frame.meta, log_id, place, frame.payload, &mut self.before);
+            before = Some(frame.carry());
             let len = usize::try_from(frame.end() - offset).unwrap_or(usize::MAX);
             offset = frame.end();
             rest = rest.get(len..).unwrap_or_default();
@@ -293,7 +310,8 @@ impl LogWriter {
         let frames = std::mem::take(&mut self.buffer);
         if !frames.is_empty() {
             let offset = self.drained.position.offset;
-            self.kept = Some(Kept { frames, log_id: broken.segment.log_id, offset });
+            let before = self.drained_before;
+            self.kept = Some(Kept { frames, log_id: broken.segment.log_id, offset, before });
         }
         self.close(&broken.segment);
     }
@@ -304,6 +322,7 @@ impl LogWriter {
             self.close(&full.segment);
         }
         self.drained.position = start;
+        (self.before, self.drained_before) = (None, None);
         self.drained.next_seqno = self.drained.next_seqno.max(next_seqno);
         self.sync.started_segment(Arc::clone(&segment.file), self.drained);
         self.folder.set_current(Arc::clone(&segment.file));

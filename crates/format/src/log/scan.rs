@@ -2,7 +2,8 @@
 //!
 //! A bad frame is a torn tail, the ordinary end after a crash, unless a *later* valid frame claims that its position was synced: then
 //! bytes that had reached the disk are gone, and that is corruption. [`LogBytes::claims_synced`] looks for such a claim at every
-//! aligned place, since the length of a bad frame cannot be trusted.
+//! aligned place, since the length of a bad frame cannot be trusted. Behind something bad only full frames are frames: a short one
+//! repeats the claim of a full one before it in the same 4 KiB, so there is nothing in it that is not found there.
 //!
 //! Only frames with this log's random id pass, so a user's value cannot pose as one. **Cost.** A place is first judged by its
 //! log tag; checksums of false candidates are bounded to [`SCAN_BUDGET`] times the file, beyond which the file is called
@@ -10,9 +11,9 @@
 
 use crate::error::DecodeError;
 use crate::ids::LogId;
+use crate::log::frame::decode::{decode_frame, decode_next_frame, stated_frame_len};
 use crate::log::frame::{
-    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, Frame, FrameAt, LOG_TAG_AT, LogPosition, STRUCTURE, decode_frame,
-    log_tag,
+    Carry, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, Frame, FrameAt, LOG_TAG_AT, LogPosition, STRUCTURE, log_tag,
 };
 
 /// How many times a file's length a scan may spend on the payloads of false candidates.
@@ -33,7 +34,7 @@ impl<'a> LogBytes<'a> {
         Self { bytes, base, log }
     }
 
-    /// What stands at `offset` of the file.
+    /// What stands at `offset` of the file; a short frame is known only behind the one before it ([`LogBytes::frames`]).
     #[must_use]
     pub fn at(&self, offset: u64) -> FrameAt<'a> {
         decode_frame(self.from(offset), self.log, offset)
@@ -42,7 +43,7 @@ impl<'a> LogBytes<'a> {
     /// The frames from `offset` on, up to the first place without one; and then what stands there.
     #[must_use]
     pub const fn frames(self, offset: u64) -> Frames<'a> {
-        Frames { log: self, offset }
+        Frames { log: self, offset, before: None }
     }
 
     /// Whether nothing but zeros follows from `offset` on: the rest of a preallocated file.
@@ -74,7 +75,7 @@ impl<'a> LogBytes<'a> {
                     FrameAt::Frame(frame) => next = frame.end(),
                     FrameAt::CleanEnd => {}
                     FrameAt::Bad(error) => {
-                        let Some(left) = budget.checked_sub(candidate_cost(header, rest)) else {
+                        let Some(left) = budget.checked_sub(candidate_cost(header, self.log, rest)) else {
                             return Err(error);
                         };
                         budget = left;
@@ -91,13 +92,10 @@ impl<'a> LogBytes<'a> {
     }
 }
 
-/// About how many bytes judging a false candidate took: its stated payload, if that is there.
-fn candidate_cost(header: &[u8; FRAME_HEADER_BYTES], rest: &[u8]) -> u64 {
-    let length =
-        header.get(8..).and_then(<[u8]>::first_chunk::<8>).map_or(0, |length| u64::from_le_bytes(*length));
-    let payload_len = length & ((1 << 48) - 1);
-    let hashed = if payload_len > rest.len() as u64 { 0 } else { payload_len };
-    hashed + FRAME_HEADER_BYTES as u64
+/// About how many bytes judging a false candidate took: what it states, if that is there.
+fn candidate_cost(header: &[u8; FRAME_HEADER_BYTES], log: LogId, rest: &[u8]) -> u64 {
+    let stated = stated_frame_len(header, log, false).filter(|len| *len <= rest.len() as u64);
+    stated.unwrap_or(0).max(FRAME_HEADER_BYTES as u64)
 }
 
 /// The frames of a log, in order. After the last one, [`Frames::end`] says why there are no more.
@@ -105,6 +103,7 @@ fn candidate_cost(header: &[u8; FRAME_HEADER_BYTES], rest: &[u8]) -> u64 {
 pub struct Frames<'a> {
     log: LogBytes<'a>,
     offset: u64,
+    before: Option<Carry>,
 }
 
 impl<'a> Frames<'a> {
@@ -117,7 +116,7 @@ impl<'a> Frames<'a> {
     /// What stands where the iteration is: after it, a clean end or something bad.
     #[must_use]
     pub fn end(&self) -> FrameAt<'a> {
-        self.log.at(self.offset)
+        decode_next_frame(self.log.from(self.offset), self.log.log, self.offset, self.before)
     }
 
     /// An error that names this place.
@@ -131,8 +130,9 @@ impl<'a> Iterator for Frames<'a> {
     type Item = Frame<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let FrameAt::Frame(frame) = self.log.at(self.offset) else { return None };
+        let FrameAt::Frame(frame) = self.end() else { return None };
         self.offset = frame.end();
+        self.before = Some(frame.carry());
         Some(frame)
     }
 }

@@ -7,8 +7,9 @@ use esker_testkit::fault_fs::plan::{CallKind, FaultPlan, InjectedError, Strike};
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::options::LogMapping;
 use crate::wal::segment::FRAMES_START;
-use crate::wal::testing::{TestLog, directory, open, payloads, read};
+use crate::wal::testing::{TestLog, directory, new_disk, open, open_with, payloads, read};
 
 const TOLERANT: RecoveryMode = RecoveryMode::TolerateTornTail;
 
@@ -64,6 +65,42 @@ fn damage_before_a_synced_position_is_corruption() {
     let (skipped, end) = read(&log.fs, RecoveryMode::SkipCorrupted).unwrap();
     assert_eq!(payloads(&skipped), [b"one".as_slice(), b"three"]);
     assert!(end.damaged);
+}
+
+#[test]
+fn damage_among_short_frames_is_judged_by_full_ones() {
+    // INV-WAL-5, INV-RECOVER-1: 29 frames of 40 bytes, a sync, 371 more: most state nothing of their own.
+    let fs = new_disk();
+    let mut log = open_with(&fs, TOLERANT, 64 << 10, LogMapping::Never).unwrap();
+    let mut offsets = Vec::new();
+    for number in 0..400u32 {
+        offsets.push(FRAMES_START + log.writer.end_lsn());
+        let lsn = log.append(format!("{number:024}").as_bytes(), true).unwrap();
+        if number == 28 {
+            log.writer.sync().sync_to(lsn).unwrap();
+        }
+    }
+    let payload = |number: usize| format!("{number:024}").into_bytes();
+    // The first frame behind the sync claims what is before it; so does the first of each 4 KiB, if that one is gone.
+    for damaged in [&[10][..], &[10, 29]] {
+        damaged.iter().for_each(|number| damage(&log.fs, 1, offsets[*number] + 20));
+        let refused = read(&log.fs, TOLERANT).map(|_| ());
+        let Err(Error::Corruption { offset, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(offset, offsets[10]);
+        let (entries, _) = read(&log.fs, RecoveryMode::PointInTime).unwrap();
+        assert_eq!(entries.len(), 10);
+        // What can be read and given its numbers: from the next full frame on.
+        let (entries, end) = read(&log.fs, RecoveryMode::SkipCorrupted).unwrap();
+        let resumes = if damaged == [10] { 29 } else { offsets.iter().position(|at| *at >= 4096).unwrap() };
+        let expected: Vec<_> = (0..10).chain(resumes..400).map(payload).collect();
+        assert_eq!(payloads(&entries), expected);
+        assert!(entries.iter().all(|entry| payload(entry.seqno as usize - 1) == entry.payload));
+        assert!(end.damaged);
+        damaged.iter().for_each(|number| damage(&log.fs, 1, offsets[*number] + 20));
+    }
+    // Behind the sync nobody claims anything: a torn tail.
+    damage(&log.fs, 1, offsets[300] + 20);
+    assert_eq!(read(&log.fs, TOLERANT).unwrap().0.len(), 300);
 }
 
 #[test]

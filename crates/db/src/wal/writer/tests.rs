@@ -7,7 +7,7 @@ use esker_testkit::fault_fs::crash::CrashPolicy;
 use esker_testkit::fault_fs::plan::{CallKind, FaultPlan, InjectedError, Strike};
 
 use crate::error::ErrorKind;
-use crate::options::{LogMapping, RecoveryMode};
+use crate::options::{LOG_BUFFER_BYTES, LogMapping, RecoveryMode};
 use crate::wal::testing::{SEGMENT_BYTES, TestLog, directory, new_disk, open, open_with, payloads, read};
 
 fn failing(kind: CallKind, nth: u64) -> FaultPlan {
@@ -17,15 +17,15 @@ fn failing(kind: CallKind, nth: u64) -> FaultPlan {
 #[test]
 fn what_is_written_is_read() {
     let mut log = TestLog::fresh();
-    for i in 0..200u32 {
+    for i in 0..600u32 {
         log.append(format!("payload {i}").as_bytes(), i % 3 == 0).unwrap();
     }
     log.writer.drain().unwrap();
     let (entries, end) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
-    assert_eq!(entries.len(), 200);
+    assert_eq!(entries.len(), 600);
     assert!(end.kept.len() > 2, "several segments: {}", end.kept.len());
     assert!(entries.iter().zip(1..).all(|(entry, seqno)| entry.seqno == seqno));
-    assert_eq!(end.next_seqno, 201);
+    assert_eq!(end.next_seqno, 601);
 }
 
 #[test]
@@ -93,6 +93,30 @@ fn a_failed_write_fails_its_group_and_no_other() {
             let (entries, _) = read(&log.fs.crash(policy), RecoveryMode::default()).unwrap();
             assert_eq!(payloads(&entries), expected, "{policy}");
         }
+    }
+}
+
+#[test]
+fn frames_that_are_kept_fit_the_fresh_segment_under_their_numbers() {
+    // INV-WAL-2: they leave out what frames before them said which are not kept, and at another place others are full.
+    for (before, payload) in [(0, 40), (1, 1), (5, 100), (20, 124), (3, 700)] {
+        let fs = new_disk();
+        let mut log = open_with(&fs, RecoveryMode::default(), 64 << 10, LogMapping::Never).unwrap();
+        for i in 0..before {
+            log.append(&[i; 30], true).unwrap();
+        }
+        while log.writer.buffer.len() + payload + 40 < LOG_BUFFER_BYTES / 2 {
+            log.append(&vec![9; payload], false).unwrap();
+        }
+        let written = log.next_seqno;
+        log.fs.set_plan(failing(CallKind::Write, 1));
+        assert!(log.append(b"failed", true).is_err());
+        log.append(b"next", true).unwrap();
+        let (entries, _) = read(&log.fs, RecoveryMode::AbsoluteConsistency).unwrap();
+        let seqnos: Vec<_> = entries.iter().map(|entry| entry.seqno).collect();
+        assert_eq!(seqnos, (1..written).chain([written + 1]).collect::<Vec<_>>());
+        let segment = log.writer.active.as_ref().map(|active| active.segment.capacity_bytes).unwrap();
+        assert!(log.writer.drained.position.offset <= segment, "within what was allocated");
     }
 }
 
@@ -178,7 +202,7 @@ fn a_log_that_runs_ahead_of_its_syncs_is_copied_and_one_that_does_not_is_written
     }
     let before = log.fs.calls(CallKind::Write);
     for _ in 0..1000 {
-        log.append(&[2; 100], true).unwrap();
+        log.append(&[2; 136], true).unwrap();
         if log.writer.take_wish() {
             log.folder.keep_up().unwrap();
         }
@@ -208,7 +232,7 @@ fn synced_frames_survive_a_power_loss_however_they_were_written() {
         let mut log = TestLog::mapped(LogMapping::Auto);
         let mut synced = 0;
         for i in 1..=700u64 {
-            log.append(&[7; 100], i % 3 != 0).unwrap();
+            log.append(&[7; 136], i % 3 != 0).unwrap();
             if log.writer.take_wish() && i > 300 {
                 log.folder.keep_up().unwrap();
             }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ids::SegmentId;
-use crate::log::frame::{FrameMeta, append_frame, frame_len};
+use crate::log::frame::{FrameMeta, append_frame, append_next_frame, frame_len};
 
 const LOG: LogId = LogId(0xfeed_beef_1234_5678);
 
@@ -54,6 +54,35 @@ fn a_later_claim_is_found_behind_a_bad_frame() {
     assert_eq!(claim.meta.first_seqno, 6);
 }
 
+/// Behind damage short frames are passed over; the full one that begins the next 4 KiB repeats the claim.
+#[test]
+fn a_claim_is_found_in_the_next_full_frame() {
+    let (mut file, mut carry) = (vec![0; 64], None);
+    for number in 0..100 {
+        let offset = file.len() as u64;
+        // Frame 20 is the first to know that frame 10 is synced.
+        let synced = if number < 20 { position(64) } else { position(2_000) };
+        let meta = FrameMeta { first_seqno: number, count: 1, synced };
+        append_next_frame(&mut file, &meta, LOG, offset, &[7; 100], &mut carry);
+    }
+    let places: Vec<_> = LogBytes::new(&file, 0, LOG).frames(64).map(|frame| frame.offset).collect();
+    assert_eq!(places.len(), 100);
+    let damage_at = |numbers: &[usize]| {
+        let mut damaged = file.clone();
+        for number in numbers {
+            damaged[usize::try_from(places[*number]).unwrap() + 60] ^= 1;
+        }
+        let log = LogBytes::new(&damaged, 0, LOG);
+        let bad = log.frames(64).by_ref().count();
+        assert_eq!(bad, numbers[0]);
+        log.claims_synced(places[bad], position(places[bad])).unwrap().map(|frame| frame.meta.first_seqno)
+    };
+    assert_eq!(damage_at(&[5]), Some(20), "the first that knows");
+    let next_page = places.iter().position(|place| *place >= 4096).unwrap() as u64;
+    assert_eq!(damage_at(&[5, 20]), Some(next_page), "and if that is gone, the next that begins 4 KiB");
+    assert_eq!(damage_at(&[50]), None, "nobody says that it was synced");
+}
+
 #[test]
 fn a_torn_tail_has_no_claim_behind_it() {
     let mut file = log_of(10);
@@ -94,7 +123,7 @@ fn a_scan_is_bounded() {
     let mut file = Vec::new();
     let mut header = [0u8; FRAME_HEADER_BYTES];
     header[LOG_TAG_AT..LOG_TAG_AT + 4].copy_from_slice(&log_tag(LOG).to_le_bytes());
-    header[8..12].copy_from_slice(&100_000u32.to_le_bytes());
+    header[..2].copy_from_slice(&50_000u16.to_le_bytes());
     while file.len() < 400_000 {
         file.extend_from_slice(&header);
     }
