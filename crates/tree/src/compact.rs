@@ -33,6 +33,7 @@ use crate::core::Core;
 use crate::error::Result;
 use crate::install::{Output, install};
 use crate::shape::{newer_lowest_seqno, shape};
+use crate::state::View;
 use crate::table::reader::Table;
 use crate::version::{Placed, Version};
 
@@ -140,14 +141,15 @@ impl CompactionJob {
         self.plan.reason
     }
 
-    /// Runs the plan and installs the outcome. `advice` is the caller's watermark.
+    /// Runs the plan and installs the outcome. `advice` is the caller's watermark. Does nothing if the tree was cleared
+    /// meanwhile.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Cancelled`] if asked to stop; what the file system says; damage in an input.
     pub fn run(self, advice: SeqNo, cancel: &CancelToken) -> Result<CompactionOutcome> {
         let version = Arc::clone(&self.core.state.view().version);
-        let inputs = self.inputs(&version);
+        let Some(inputs) = self.inputs(&version) else { return Ok(CompactionOutcome::default()) };
         let core = &self.core;
         let run = self.output_run();
         let removed = inputs.iter().flatten().map(removal).collect();
@@ -167,15 +169,15 @@ impl CompactionJob {
                 core.metrics.entries_dropped.add(outcome.entries_dropped);
             }
         }
-        install(core, edit, |_| {})?;
-        Ok(outcome)
+        let is_there = |view: &View| inputs.iter().flatten().all(|placed| view.version.has(placed));
+        if install(core, edit, is_there, |_| {})? { Ok(outcome) } else { Ok(CompactionOutcome::default()) }
     }
 
-    /// The input tables, by input. They are in the version, because they are busy.
-    fn inputs(&self, version: &Version) -> Vec<Vec<Placed>> {
+    /// The input tables, by input. They are in the version, because they are busy, unless the tree was cleared meanwhile.
+    fn inputs(&self, version: &Version) -> Option<Vec<Vec<Placed>>> {
         let placed: Vec<Placed> = version.placed().collect();
         let find = |id| placed.iter().find(|p| p.table.id() == id).cloned();
-        self.plan.inputs.iter().map(|input| input.tables.iter().copied().filter_map(find).collect()).collect()
+        self.plan.inputs.iter().map(|input| input.tables.iter().copied().map(find).collect()).collect()
     }
 
     /// The only run of a level has the level's number for its id, so that jobs that fill an empty level side by side

@@ -83,6 +83,13 @@ pub enum Error {
         /// The watermark of the tree.
         watermark: SeqNo,
     },
+    /// A range that begins behind its end.
+    InvertedRange,
+    /// Live snapshots see what the call would erase.
+    SnapshotsHeld {
+        /// How many bounds they hold.
+        count: usize,
+    },
     /// The tree was written under another comparator.
     WrongComparator {
         /// The name stored with the tree.
@@ -158,6 +165,8 @@ pub enum ErrorKind {
     Outdated,
     /// The operation was stopped on request.
     Cancelled,
+    /// Something else uses what the call needs: end it, or try again later.
+    Busy,
 }
 
 impl Error {
@@ -194,6 +203,7 @@ impl Error {
             Self::Locked { .. } => ErrorKind::Locked,
             Self::SeqnoTooOld { .. } | Self::SnapshotTooOld { .. } => ErrorKind::Outdated,
             Self::Cancelled => ErrorKind::Cancelled,
+            Self::SnapshotsHeld { .. } => ErrorKind::Busy,
             Self::NotATree { .. }
             | Self::KeyTooLong { .. }
             | Self::ValueTooLong { .. }
@@ -201,6 +211,7 @@ impl Error {
             | Self::WrongMergeOperator { .. }
             | Self::NoMergeOperator
             | Self::MergeFailed { .. }
+            | Self::InvertedRange
             | Self::WrongComparator { .. } => ErrorKind::InvalidInput,
         }
     }
@@ -228,6 +239,10 @@ impl fmt::Display for Error {
             }
             Self::SnapshotTooOld { bound, watermark } => {
                 write!(f, "a read at {bound} is below the watermark {watermark}")
+            }
+            Self::InvertedRange => f.write_str("the range begins behind its end"),
+            Self::SnapshotsHeld { count } => {
+                write!(f, "live snapshots at {count} points in time see what would be erased")
             }
             Self::WrongComparator { stored, given } => {
                 write!(f, "the tree is ordered by comparator {stored:?}, not {given:?}")

@@ -74,8 +74,14 @@ pub(crate) fn flush_oldest<E: From<Error>>(
         last_seqno: Some(highest),
         ..VersionEdit::default()
     };
-    install(core, edit, |view| view.sealed.retain(|sealed| sealed.id != id))?;
-    core.note_flush(outcome.replay_floor, highest);
+    let is_there = |view: &View| view.sealed.iter().any(|sealed| sealed.id == id);
+    let installed = install(core, edit, is_there, |view| {
+        view.sealed.retain(|sealed| sealed.id != id);
+        core.note_flush(outcome.replay_floor, highest);
+    })?;
+    if !installed {
+        return Ok(Some(FlushOutcome { replay_floor: core.replay_floor(), ..FlushOutcome::default() }));
+    }
     core.metrics.flushes.add(1);
     core.metrics.flush_bytes_written.add(outcome.bytes);
     Ok(Some(outcome))

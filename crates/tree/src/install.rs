@@ -126,10 +126,36 @@ impl Drop for Output<'_> {
     }
 }
 
-/// Makes an edit durable and current. `arrange` changes what else changes with it in the view.
-pub(crate) fn install(core: &Core, mut edit: VersionEdit, arrange: impl FnOnce(&mut View)) -> Result<()> {
+/// Makes an edit durable and current, if what it is about is still `there`; says whether it was. `arrange` changes what else
+/// changes with it in the view.
+///
+/// What is cleared while a flush or a compaction works on it must not come back with its output (INV-ERASE-4).
+pub(crate) fn install(
+    core: &Core,
+    edit: VersionEdit,
+    there: impl FnOnce(&View) -> bool,
+    arrange: impl FnOnce(&mut View),
+) -> Result<bool> {
+    let added: Vec<TableId> = edit.added.iter().map(|table| table.table).collect();
+    let installed = install_from(core, |view| there(view).then_some(edit), arrange)?;
+    if !installed {
+        for id in added {
+            // What cannot be deleted now is an orphan of the next open.
+            let _ = core.fs().remove_file(&core.table_path(id));
+        }
+    }
+    Ok(installed)
+}
+
+/// Makes an edit durable and current that is made of the current view, with nothing in between; says whether there was one.
+pub(crate) fn install_from(
+    core: &Core,
+    edit: impl FnOnce(&View) -> Option<VersionEdit>,
+    arrange: impl FnOnce(&mut View),
+) -> Result<bool> {
     let mut manifest = core.manifest();
     let old = core.state.view_owned();
+    let Some(mut edit) = edit(&old) else { return Ok(false) };
     let removed: HashSet<TableId> = edit.removed.iter().map(|removed| removed.table).collect();
     let added = place(core, &old.version, &removed, &edit)?;
     let version = old.version.apply(&removed, &added, core.order());
@@ -146,7 +172,7 @@ pub(crate) fn install(core: &Core, mut edit: VersionEdit, arrange: impl FnOnce(&
             placed.table.set_obsolete();
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The tables that an edit adds, with their places. One that only moves keeps its reader.

@@ -34,13 +34,16 @@
 
 mod cache;
 mod compact;
+mod compact_range;
 pub mod compaction;
 mod core;
 mod cursor;
+mod erase;
 mod error;
 mod flush;
 mod get;
 mod install;
+mod key_range;
 mod memtable;
 mod merge_operator;
 mod metrics;
@@ -71,6 +74,7 @@ pub use crate::compact::{CancelToken, CompactionJob, CompactionOutcome};
 pub use crate::compaction::leveled::Leveled;
 pub use crate::compaction::picker::CompactionStrategy;
 pub use crate::error::{Error, ErrorKind, MergeError, Result};
+pub use crate::erase::DroppedRange;
 pub use crate::flush::FlushOutcome;
 pub use crate::memtable::{Apply, Reservation};
 pub use crate::merge_operator::ready_made::{AppendOperator, CounterOperator, MaxOperator};

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
@@ -97,10 +97,39 @@ impl Change<'_> {
 
 /// The live snapshots and the watermark.
 pub(crate) struct Snapshots {
-    /// How many guards hold each bound.
-    live: Mutex<BTreeMap<SeqNo, usize>>,
+    live: Mutex<Live>,
+    resumed: Condvar,
     /// Only changed under the lock of `live`.
     watermark: AtomicU64,
+}
+
+/// What the register's lock guards.
+#[derive(Default)]
+struct Live {
+    /// How many guards hold each bound.
+    bounds: BTreeMap<SeqNo, usize>,
+    /// New ones wait.
+    is_paused: bool,
+}
+
+/// As long as it lives no snapshot is registered: whoever asks for one waits.
+pub(crate) struct Pause<'a> {
+    snapshots: &'a Snapshots,
+    bounds: Vec<SeqNo>,
+}
+
+impl Pause<'_> {
+    /// The bounds of the live snapshots, ascending. Some may be released meanwhile.
+    pub(crate) fn bounds(&self) -> &[SeqNo] {
+        &self.bounds
+    }
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.snapshots.live().is_paused = false;
+        self.snapshots.resumed.notify_all();
+    }
 }
 
 /// What a flush or a compaction may drop: fixed once, when it starts.
@@ -114,37 +143,53 @@ pub(crate) struct Horizon {
 
 impl Snapshots {
     pub(crate) fn new() -> Self {
-        Self { live: Mutex::new(BTreeMap::new()), watermark: AtomicU64::new(0) }
+        Self { live: Mutex::default(), resumed: Condvar::new(), watermark: AtomicU64::new(0) }
     }
 
-    fn live(&self) -> MutexGuard<'_, BTreeMap<SeqNo, usize>> {
+    fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The register, once it is not paused.
+    fn resumed(&self) -> MutexGuard<'_, Live> {
+        let mut live = self.live();
+        while live.is_paused {
+            live = self.resumed.wait(live).unwrap_or_else(PoisonError::into_inner);
+        }
+        live
+    }
+
+    /// Holds off new snapshots, for a change that must know which there are (INV-ERASE-2).
+    pub(crate) fn pause(&self) -> Pause<'_> {
+        let mut live = self.resumed();
+        live.is_paused = true;
+        Pause { snapshots: self, bounds: live.bounds.keys().copied().collect() }
     }
 
     /// Registers a snapshot at `bound`, which must not be below the watermark (INV-VIEW-3).
     pub(crate) fn hold(&self, bound: SeqNo) -> Result<SeqNo> {
         let bound = bound.min(MAX_SEQNO);
-        let mut live = self.live();
+        let mut live = self.resumed();
         let watermark = self.watermark();
-        if bound < watermark && !live.contains_key(&bound) {
+        if bound < watermark && !live.bounds.contains_key(&bound) {
             return Err(Error::SnapshotTooOld { bound, watermark });
         }
-        *live.entry(bound).or_insert(0) += 1;
+        *live.bounds.entry(bound).or_insert(0) += 1;
         Ok(bound)
     }
 
     /// Adds a guard to one that is live at `bound`.
     pub(crate) fn hold_again(&self, bound: SeqNo) {
-        *self.live().entry(bound).or_insert(0) += 1;
+        *self.live().bounds.entry(bound).or_insert(0) += 1;
     }
 
     /// Lets one guard at `bound` go.
     pub(crate) fn release(&self, bound: SeqNo) {
         let mut live = self.live();
-        if let Some(count) = live.get_mut(&bound) {
+        if let Some(count) = live.bounds.get_mut(&bound) {
             *count -= 1;
             if *count == 0 {
-                live.remove(&bound);
+                live.bounds.remove(&bound);
             }
         }
     }
@@ -156,7 +201,7 @@ impl Snapshots {
         let live = self.live();
         let watermark = advice.min(visible).min(MAX_SEQNO).max(self.watermark());
         self.watermark.store(watermark, Ordering::SeqCst);
-        let snapshots = live.range(..watermark).map(|(&bound, _)| bound).collect();
+        let snapshots = live.bounds.range(..watermark).map(|(&bound, _)| bound).collect();
         Horizon { watermark, snapshots }
     }
 
@@ -169,13 +214,13 @@ impl Snapshots {
     /// Whether a snapshot at exactly `bound` is live.
     #[cold]
     pub(crate) fn is_live(&self, bound: SeqNo) -> bool {
-        self.live().contains_key(&bound)
+        self.live().bounds.contains_key(&bound)
     }
 
     /// How many snapshots are live, and the lowest of their bounds.
     pub(crate) fn count(&self) -> (usize, Option<SeqNo>) {
         let live = self.live();
-        (live.values().sum(), live.keys().next().copied())
+        (live.bounds.values().sum(), live.bounds.keys().next().copied())
     }
 }
 

@@ -6,10 +6,12 @@
 //! | read keys | `tree/read.rs` |
 //! | read ranges | `tree/range.rs` |
 //! | flush and compact | `tree/maintain.rs` |
+//! | forget or rewrite a part of it | `tree/erase.rs` |
 //! | look at it | `tree/inspect.rs` |
 //!
 //! Not here: any logic. Each method names the file that does the work.
 
+mod erase;
 mod inspect;
 mod maintain;
 mod range;

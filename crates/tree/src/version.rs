@@ -102,6 +102,13 @@ impl Version {
         })
     }
 
+    /// Whether a table is where it was.
+    pub(crate) fn has(&self, placed: &Placed) -> bool {
+        let mut runs = self.levels.get(placed.level).into_iter().flatten();
+        let run = runs.find(|run| run.id() == placed.run);
+        run.is_some_and(|run| run.tables().iter().any(|table| table.id() == placed.table.id()))
+    }
+
     /// The highest sequence number of all tables.
     #[inline]
     pub(crate) fn highest_seqno(&self) -> Option<SeqNo> {

@@ -11,6 +11,7 @@
 
 mod block_copies;
 mod concurrency;
+mod erase;
 mod faults;
 mod merges;
 mod model;
