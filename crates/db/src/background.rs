@@ -196,9 +196,13 @@ fn major_compact(core: &Arc<Core>, keyspace: &KeyspaceState) -> Result<bool> {
 
 /// Seals every memtable that holds something, and waits until all are in tables.
 pub(crate) fn flush_all(core: &Arc<Core>) -> Result<()> {
+    flush(core, &core.registry.all())
+}
+
+/// Seals the memtables of these keyspaces, and waits until they are in tables.
+pub(crate) fn flush(core: &Arc<Core>, keyspaces: &[Arc<KeyspaceState>]) -> Result<()> {
     core.health.check_writable()?;
-    let keyspaces = core.registry.all();
-    seal(core, &keyspaces);
+    seal(core, keyspaces);
     if !core.has_threads() {
         return run_inline(core);
     }
@@ -359,7 +363,7 @@ impl Drop for Slot {
 /// Runs a job, then gives its slot back.
 fn run(core: &Arc<Core>, job: Job, slot: Slot) {
     let outcome = match job {
-        Job::Flush(keyspace) => flush(core, &keyspace),
+        Job::Flush(keyspace) => flush_oldest(core, &keyspace),
         Job::Compaction(keyspace, job) => {
             let done = job.run(core.watermark(), &core.cancel);
             done.map(|_| ()).map_err(|error| keyspace.error(error))
@@ -375,7 +379,7 @@ fn run(core: &Arc<Core>, job: Job, slot: Slot) {
 }
 
 /// Flushes the oldest sealed memtable of a keyspace and frees the log that it held.
-fn flush(core: &Core, keyspace: &KeyspaceState) -> Result<()> {
+fn flush_oldest(core: &Core, keyspace: &KeyspaceState) -> Result<()> {
     let tree = &keyspace.tree;
     // INV-RECOVER-4: no keyspace runs ahead of the log after a power loss.
     let flushed = tree.flush_oldest(core.watermark(), |highest| {

@@ -211,6 +211,22 @@ impl<E: Environment> Pipeline<E> {
         result
     }
 
+    /// Runs `work` in a slot of its own in the order of commits: every group before it is applied and published, and none
+    /// after it is numbered. Numbers that `work` takes are published with it. Writers wait meanwhile.
+    pub(crate) fn at_slot<T>(&self, work: impl FnOnce(&mut LogStage) -> Result<T>) -> Result<T> {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        // Only with this are the groups before it applied.
+        let applying = self.apply.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut log);
+        if result.is_ok() {
+            self.environment.publish(log.next_seqno);
+        }
+        drop(applying);
+        drop(log);
+        self.promote_next();
+        result
+    }
+
     /// Hands everything buffered to the operating system, and to the device if asked.
     pub(crate) fn persist(&self, durability: Durability) -> Result<()> {
         if durability == Durability::Buffered {

@@ -233,7 +233,9 @@ fn tree_kind(source: &esker_tree::Error) -> ErrorKind {
         esker_tree::ErrorKind::NoSpace => ErrorKind::NoSpace,
         esker_tree::ErrorKind::Corruption => ErrorKind::Corruption,
         esker_tree::ErrorKind::Unsupported => ErrorKind::Unsupported,
-        esker_tree::ErrorKind::Outdated | esker_tree::ErrorKind::Cancelled => ErrorKind::Busy,
+        esker_tree::ErrorKind::Outdated | esker_tree::ErrorKind::Cancelled | esker_tree::ErrorKind::Busy => {
+            ErrorKind::Busy
+        }
         _ => ErrorKind::Io,
     }
 }

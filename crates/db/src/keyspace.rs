@@ -12,8 +12,10 @@ use std::sync::Arc;
 use esker_format::batch::Operation;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::{UserKey, UserValue};
+use esker_tree::DroppedRange;
 
 use crate::batch::check_lengths;
+use crate::erase;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::options::Durability;
@@ -191,6 +193,47 @@ impl Keyspace {
     pub fn approximate_size_bytes(&self) -> u64 {
         let tree = &self.state.tree;
         tree.disk_space() + tree.memtable_stats().memory_bytes
+    }
+
+    /// Forgets everything that was written to the keyspace so far: all at once, at one point in the order of writes, and as a
+    /// whole if a crash comes in between. It is durable when this returns, whatever the database's default is. Much cheaper
+    /// than deleting; scans that are open go on over what they have.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = esker::Database::open(folder.path())?;
+    /// let sessions = db.keyspace("sessions", esker::KeyspaceOptions::new())?;
+    /// sessions.put(b"1", b"alice")?;
+    /// sessions.clear()?;
+    /// assert!(sessions.is_empty()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// While a [`Snapshot`] lives, whose reads could not be repeated, an error of kind
+    /// [`Busy`](crate::error::ErrorKind::Busy); [`Error::KeyspaceDropped`]; a closed or read-only database; what the file
+    /// system reports turns it read-only.
+    pub fn clear(&self) -> Result<()> {
+        erase::clear(&self.handle.core, &self.state)
+    }
+
+    /// Deletes the tables that lie wholly inside `range`, without reading them. Cheap and coarse: see
+    /// [`esker_tree::Tree::drop_range`] for what stays. It has no place in the order of writes: for data that nobody reads any
+    /// more.
+    ///
+    /// # Errors
+    /// As [`Keyspace::clear`], live snapshots apart; an inverted range.
+    pub fn drop_range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Result<DroppedRange> {
+        erase::drop_range(&self.handle.core, &self.state, range)
+    }
+
+    /// Flushes the keyspace, then merges the tables that hold keys of `range` into one level: old versions, tombstones and
+    /// what they hide go, unless a snapshot needs them. The calling thread does the work while reads and writes go on.
+    ///
+    /// # Errors
+    /// As [`crate::database::Database::flush`]; an inverted range.
+    pub fn compact_range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K> + Clone) -> Result<()> {
+        erase::compact_range(&self.handle.core, &self.state, range)
     }
 
     /// Everything published is below it.

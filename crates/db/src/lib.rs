@@ -59,6 +59,7 @@ mod catalog;
 mod commit;
 mod core;
 mod database;
+mod erase;
 mod error;
 mod handle;
 mod health;
@@ -83,7 +84,7 @@ mod write_batch;
 
 pub use esker_mem::comparator::{ByteOrder, SharedComparator, UserComparator};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
-pub use esker_tree::{Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy};
+pub use esker_tree::{Codec, DroppedRange, FilterPolicy, FilterPolicyEntry, LevelPolicy};
 
 pub use crate::builder::Builder;
 pub use crate::database::Database;

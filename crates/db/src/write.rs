@@ -157,7 +157,7 @@ fn wait_for_memory(core: &Arc<Core>) -> Result<()> {
 
 /// Remembers a failed sync.
 #[inline]
-fn note<T>(core: &Core, outcome: Result<T>) -> Result<T> {
+pub(crate) fn note<T>(core: &Core, outcome: Result<T>) -> Result<T> {
     if let Err(error @ Error::Indeterminate { .. }) = &outcome {
         core.fail(Error::clone(error));
     }

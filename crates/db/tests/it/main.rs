@@ -11,6 +11,7 @@
 mod basics;
 mod concurrency;
 mod crash;
+mod erase;
 mod kill;
 mod model;
 mod recovery;

@@ -45,7 +45,8 @@ pub(crate) struct Wanted<'k> {
 #[inline(never)]
 pub(crate) fn fold(core: &Core, view: &View, wanted: Wanted<'_>) -> Result<Slice> {
     let chain = collect(core, view, wanted)?;
-    let base = chain.versions.last().filter(|version| version.kind == Kind::Put).map(|version| &*version.value);
+    let base =
+        chain.versions.last().filter(|version| version.kind == Kind::Put).map(|version| &*version.value);
     let operands = chain.versions.iter().rev().filter(|version| version.kind == Kind::Merge);
     merge_operator::fold(core.merge_operator(), wanted.key, base, operands.map(|version| &*version.value))
 }

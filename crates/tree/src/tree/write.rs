@@ -56,7 +56,12 @@ impl Tree {
     ///
     /// As [`Self::insert`]; [`crate::Error::NoMergeOperator`] without an operator. Whether the operator can do anything
     /// with the operand shows when the key is read: [`crate::Error::MergeFailed`].
-    pub fn merge(&self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>, seqno: SeqNo) -> Result<(u64, u64)> {
+    pub fn merge(
+        &self,
+        key: impl AsRef<[u8]>,
+        operand: impl AsRef<[u8]>,
+        seqno: SeqNo,
+    ) -> Result<(u64, u64)> {
         write::merge(&self.0, key.as_ref(), operand.as_ref(), seqno)
     }
 

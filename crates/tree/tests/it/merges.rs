@@ -285,9 +285,7 @@ fn run(seed: u64, operator: &SharedMergeOperator) {
             _ => {
                 let bound = match below(3) {
                     0 => SeqNo::MAX,
-                    1 if !snapshots.is_empty() => {
-                        snapshots[below(snapshots.len() as u64) as usize].bound()
-                    }
+                    1 if !snapshots.is_empty() => snapshots[below(snapshots.len() as u64) as usize].bound(),
                     _ => watermark + below(seqno.get() - watermark + 1),
                 };
                 let wanted = expected(&history, &key, bound);
@@ -310,8 +308,11 @@ fn run(seed: u64, operator: &SharedMergeOperator) {
                 let mut range = tree.iter(bound).unwrap();
                 let (mut front, mut back) = (Vec::new(), Vec::new());
                 loop {
-                    let (ends, next) =
-                        if below(2) == 0 { (&mut front, range.next()) } else { (&mut back, range.next_back()) };
+                    let (ends, next) = if below(2) == 0 {
+                        (&mut front, range.next())
+                    } else {
+                        (&mut back, range.next_back())
+                    };
                     let Some(next) = next else { break };
                     ends.push(entry(next));
                 }
