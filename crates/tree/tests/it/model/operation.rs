@@ -89,9 +89,11 @@ operations! {
     6 InsertEmpty { key: u16 = Dice::short };
     40 Remove { key: u16 = Dice::short };
     30 RemoveWeak { key: u16 = Dice::short };
+    40 Merge { key: u16 = Dice::short, len: u8 = short_len };
     12 ReserveAndApply { keys: Vec<u16> = several, len: u8 = short_len };
     8 TakeSeqno;
     10 InsertLate { key: u16 = Dice::short, which: u16 = Dice::short };
+    3 MergeLate { key: u16 = Dice::short, which: u16 = Dice::short };
     4 RemoveLate { key: u16 = Dice::short, which: u16 = Dice::short };
     1 InstallSealed { keys: Vec<u16> = several, len: u8 = short_len };
     // Point reads.
@@ -132,6 +134,9 @@ operations! {
     2 PickAndLetGo { idle: bool = coin };
     2 PickAndCancel { idle: bool = coin, advice: Advice = advice };
     2 MajorCompact { advice: Advice = advice };
+    3 CompactRange { span: Span = span, advice: Advice = advice };
+    1 DropRange { span: Span = span };
+    1 Clear;
     2 Reopen;
     1 SecondOpener;
     1 OtherComparator;

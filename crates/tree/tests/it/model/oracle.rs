@@ -17,6 +17,8 @@ pub(crate) enum What {
     Delete,
     /// A delete that goes with the put before it.
     Weak,
+    /// An operand for the merge operator.
+    Merge(Value),
 }
 
 #[derive(Clone, Debug)]
@@ -44,10 +46,22 @@ impl Oracle {
 
     /// What a read of a class sees.
     pub(crate) fn get(&self, class: usize, bound: SeqNo) -> Option<Value> {
-        match &self.classes[class].iter().rev().find(|version| version.seqno < bound)?.what {
+        let mut newest_first = self.classes[class].iter().rev().filter(|version| version.seqno < bound);
+        match &newest_first.next()?.what {
             What::Put(value) => Some(Arc::clone(value)),
             What::Delete | What::Weak => None,
+            What::Merge(newest) => Some(folded(newest, newest_first.map(|version| &version.what))),
         }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.classes.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Forgets the versions of a class below a seqno.
+    pub(crate) fn forget_below(&mut self, class: usize, seqno: SeqNo) {
+        self.classes[class].retain(|version| version.seqno >= seqno);
     }
 
     /// The classes of `range` that a scan sees, ascending, with their values.
@@ -66,4 +80,29 @@ impl Oracle {
     pub(crate) fn may_put_weakly(&self, class: usize) -> bool {
         self.classes[class].last().is_none_or(|version| !matches!(version.what, What::Put(_)))
     }
+}
+
+/// What an operand makes of the older versions, which come newest first.
+fn folded<'a>(newest: &Value, older: impl Iterator<Item = &'a What>) -> Value {
+    let mut operands: Vec<&[u8]> = vec![newest];
+    let mut base = None;
+    for what in older {
+        match what {
+            What::Merge(operand) => operands.push(operand),
+            What::Put(value) => base = Some(&**value),
+            What::Delete | What::Weak => {}
+        }
+        if !matches!(what, What::Merge(_)) {
+            break;
+        }
+    }
+    operands.reverse();
+    Arc::from(appended(base, &operands))
+}
+
+/// The merge operator of the runs: operands behind the base, of which the last bytes are kept.
+pub(crate) fn appended(base: Option<&[u8]>, operands: &[&[u8]]) -> Vec<u8> {
+    const KEPT_BYTES: usize = 24;
+    let whole = [base.unwrap_or_default(), &operands.concat()].concat();
+    whole[whole.len().saturating_sub(KEPT_BYTES)..].to_vec()
 }

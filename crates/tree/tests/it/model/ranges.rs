@@ -51,18 +51,25 @@ impl Subject {
         }
     }
 
-    /// A range of the tree, and what it is to yield.
-    fn range(&self, span: Span, bound: SeqNo) -> Result<(Range, VecDeque<(usize, Value)>), String> {
+    /// The keys that bound a span.
+    pub(super) fn bounds(&self, span: Span) -> (Bound<&[u8]>, Bound<&[u8]>) {
         let key = |limit: Limit| match limit {
             Limit::Unbounded => Bound::Unbounded,
             Limit::Included(key) => Bound::Included(self.universe.key(key)),
             Limit::Excluded(key) => Bound::Excluded(self.universe.key(key)),
         };
-        let upper = match key(span.upper) {
-            Bound::Excluded(key) if self.planted == Some(Planted::ForgetsUpperBounds) => Bound::Included(key),
-            upper => upper,
+        (key(span.lower), key(span.upper))
+    }
+
+    /// A range of the tree, and what it is to yield.
+    fn range(&self, span: Span, bound: SeqNo) -> Result<(Range, VecDeque<(usize, Value)>), String> {
+        let (lower, upper) = match self.bounds(span) {
+            (lower, Bound::Excluded(key)) if self.planted == Some(Planted::ForgetsUpperBounds) => {
+                (lower, Bound::Included(key))
+            }
+            bounds => bounds,
         };
-        let range = self.tree().range::<&[u8]>((key(span.lower), upper), bound).map_err(told("range"))?;
+        let range = self.tree().range::<&[u8]>((lower, upper), bound).map_err(told("range"))?;
         Ok((range, self.oracle.live(self.classes(span), bound).into()))
     }
 

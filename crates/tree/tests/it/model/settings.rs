@@ -8,10 +8,11 @@ use esker_env::memory::MemFs;
 use esker_format::codec::Codec;
 use esker_tree::{
     Cache, Config, DescriptorTable, FilterPolicy, FilterPolicyEntry, KeyOrder, LevelPolicy, Leveled,
-    SequenceNumberCounter, SharedComparator, Tree, UserComparator,
+    MergeError, MergeOperator, SequenceNumberCounter, SharedComparator, Tree, UserComparator, UserValue,
 };
 
 use super::dice::Dice;
+use super::oracle::appended;
 use super::universe::KeyShape;
 
 /// Byte order, the other way round.
@@ -47,6 +48,35 @@ impl UserComparator for CaseInsensitive {
     }
 }
 
+/// Appends operands to values, and keeps the last bytes: neither commutes nor forgets what it is given at once.
+struct Appender {
+    /// Whether it folds operands without what is under them.
+    folds_operands: bool,
+}
+
+impl MergeOperator for Appender {
+    fn name(&self) -> &str {
+        "test.appender"
+    }
+
+    fn merge(&self, _: &[u8], base: Option<&[u8]>, operands: &[&[u8]]) -> Result<UserValue, MergeError> {
+        Ok(UserValue::from(appended(base, operands)))
+    }
+
+    fn partial_merge(&self, _: &[u8], operands: &[&[u8]]) -> Option<UserValue> {
+        self.folds_operands.then(|| UserValue::from(appended(None, operands)))
+    }
+}
+
+/// What merges do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Merging {
+    /// There is no operator.
+    Refused,
+    Folds,
+    FoldsOperandsToo,
+}
+
 /// The order of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -78,6 +108,7 @@ pub(crate) struct Settings {
     pub(crate) order: Order,
     pub(crate) shape: KeyShape,
     pub(crate) keys: usize,
+    pub(crate) merging: Merging,
     /// Whether seqnos may be taken early and written late.
     pub(crate) out_of_order: bool,
     pub(crate) table_bytes: u64,
@@ -115,6 +146,7 @@ impl Settings {
                 KeyShape::Plain,
             ]),
             keys: dice.pick(&[8, 30, 60, 200]),
+            merging: dice.pick(&[Merging::Refused, Merging::Folds, Merging::FoldsOperandsToo]),
             out_of_order: dice.one_in(3),
             table_bytes: dice.pick(&[1 << 10, 4 << 10, 16 << 10]),
             level_multiplier: dice.pick(&[2, 3, 10]),
@@ -153,6 +185,10 @@ impl Settings {
             .compaction_strategy(Arc::new(self.leveled()));
         if let Some(comparator) = self.order.comparator() {
             config = config.comparator(comparator);
+        }
+        if self.merging != Merging::Refused {
+            let folds_operands = self.merging == Merging::FoldsOperandsToo;
+            config = config.with_merge_operator(Arc::new(Appender { folds_operands }));
         }
         config.open()
     }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use esker_env::memory::MemFs;
 use esker_mem::kind::Kind;
 use esker_mem::sorted_memtable::{Assembly, KeyCode, Section, SortedMemtable};
-use esker_tree::{KeyOrder, Range, SeqNo, SequenceNumberCounter, Snapshot, Tree};
+use esker_tree::{Error, KeyOrder, Range, SeqNo, SequenceNumberCounter, Snapshot, Tree};
 
 use super::dice::Dice;
 use super::operation::{Advice, At, Operation, Walk};
 use super::oracle::{Oracle, Value, What};
-use super::settings::Settings;
+use super::settings::{Merging, Settings};
 use super::universe::Universe;
 
 /// What came of an operation.
@@ -107,10 +107,13 @@ impl Subject {
             O::InsertEmpty { key } => self.insert_value(*key, Arc::from([].as_slice())),
             O::Remove { key } => self.remove(*key),
             O::RemoveWeak { key } => self.remove_weak(*key),
+            O::Merge { key, len } => self.merge(*key, usize::from(*len)),
             O::ReserveAndApply { keys, len } => self.reserve_and_apply(keys, usize::from(*len)),
             O::TakeSeqno => self.take_seqno(),
-            O::InsertLate { key, which } => self.write_late(*key, *which, true),
-            O::RemoveLate { key, which } => self.write_late(*key, *which, false),
+            O::InsertLate { key, which } => self.write_late(*key, *which, What::Put),
+            O::MergeLate { .. } if self.settings.merging == Merging::Refused => Ok(Done::Passed),
+            O::MergeLate { key, which } => self.write_late(*key, *which, What::Merge),
+            O::RemoveLate { key, which } => self.write_late(*key, *which, |_| What::Delete),
             O::InstallSealed { keys, len } => self.install_sealed(keys, usize::from(*len)),
             O::Get { .. }
             | O::GetLatest { .. }
@@ -230,6 +233,24 @@ impl Subject {
         Ok(Done::Checked)
     }
 
+    fn merge(&mut self, key: u16, len: usize) -> Outcome {
+        let class = self.universe.class(key);
+        if self.settings.merging == Merging::Refused {
+            let refused = self.tree().merge(self.universe.key(key), b"operand", self.seqno.get()).err();
+            return match refused {
+                Some(Error::NoMergeOperator) => Ok(Done::Checked),
+                other => Err(format!("a merge without an operator: {other:?}")),
+            };
+        }
+        if Universe::is_weak(class) {
+            return Ok(Done::Passed);
+        }
+        let (operand, seqno) = (self.value(len / 8), self.seqno.next());
+        self.tree().merge(self.universe.key(key), &operand, seqno).map_err(told("merge"))?;
+        self.oracle.write(class, seqno, What::Merge(operand));
+        Ok(Done::Checked)
+    }
+
     /// A batch as a caller with a log of its own writes it.
     fn reserve_and_apply(&mut self, keys: &[u16], len: usize) -> Outcome {
         let mut entries = Vec::new();
@@ -261,7 +282,7 @@ impl Subject {
     }
 
     /// Writes with a seqno that was taken before others that are written already.
-    fn write_late(&mut self, key: u16, which: u16, put: bool) -> Outcome {
+    fn write_late(&mut self, key: u16, which: u16, what: impl FnOnce(Value) -> What) -> Outcome {
         let class = self.universe.class(key);
         // A range that is open reads the active memtable, and would rightly see this.
         if self.taken.is_empty() || Universe::is_weak(class) || !self.open_ranges.is_empty() {
@@ -270,10 +291,11 @@ impl Subject {
         let seqno = self.taken.swap_remove(usize::from(which) % self.taken.len());
         let value = self.value(3);
         let key = self.universe.key(key);
-        let (written, what) = if put {
-            (self.tree().insert(key, &value, seqno), What::Put(value))
-        } else {
-            (self.tree().remove(key, seqno), What::Delete)
+        let what = what(Arc::clone(&value));
+        let written = match what {
+            What::Put(_) => self.tree().insert(key, &value, seqno),
+            What::Merge(_) => self.tree().merge(key, &value, seqno),
+            What::Delete | What::Weak => self.tree().remove(key, seqno),
         };
         written.map_err(told("a late write"))?;
         self.oracle.write(class, seqno, what);

@@ -1,10 +1,11 @@
 //! Snapshots, flushes, compactions, reopening, and calls that must be refused.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use esker_tree::{CancelToken, Error, ErrorKind, MAX_SEQNO, SeqNo};
 
-use super::operation::{Advice, Operation};
+use super::operation::{Advice, Operation, Span};
 use super::settings::Order;
 use super::subject::{Done, Outcome, Planted, Subject, same, told};
 
@@ -51,6 +52,9 @@ impl Subject {
                 same("major_compact with no job in the way", &done.map_err(told("major_compact"))?, &true)?;
                 Ok(Done::Checked)
             }
+            O::CompactRange { span, advice } => self.compact_range(*span, *advice),
+            O::DropRange { span } => self.drop_range(*span),
+            O::Clear => self.clear(),
             O::Reopen => self.reopen(),
             O::SecondOpener => {
                 let second = self.settings.open(&self.fs, "tree", &self.seqno, &self.visible);
@@ -210,6 +214,67 @@ impl Subject {
             }
             _ => drop(job),
         }
+        Ok(Done::Checked)
+    }
+
+    /// Whether a range is refused for being inverted.
+    fn is_inverted(&self, span: Span) -> bool {
+        let (
+            Bound::Included(lower) | Bound::Excluded(lower),
+            Bound::Included(upper) | Bound::Excluded(upper),
+        ) = self.bounds(span)
+        else {
+            return false;
+        };
+        self.order.compare(lower, upper).is_gt()
+    }
+
+    fn compact_range(&mut self, span: Span, advice: Advice) -> Outcome {
+        let advice = self.advise(advice);
+        let done = self.tree().compact_range::<&[u8]>(self.bounds(span), advice);
+        if self.is_inverted(span) {
+            same("compact_range", &matches!(done, Err(Error::InvertedRange)), &true)?;
+            return Ok(Done::Checked);
+        }
+        same("compact_range with no job in the way", &done.map_err(told("compact_range"))?, &true)?;
+        Ok(Done::Checked)
+    }
+
+    /// Whole tables go, and with them all that was below the watermark of some classes of the span, or nothing of them.
+    fn drop_range(&mut self, span: Span) -> Outcome {
+        if self.visible.get() != self.seqno.get() {
+            return Ok(Done::Passed);
+        }
+        let dropped = self.tree().drop_range::<&[u8]>(self.bounds(span));
+        if self.is_inverted(span) {
+            same("drop_range", &matches!(dropped, Err(Error::InvertedRange)), &true)?;
+            return Ok(Done::Checked);
+        }
+        dropped.map_err(told("drop_range"))?;
+        self.watermark = self.watermark.max(self.tree().watermark());
+        for class in self.classes(span) {
+            let key = self.universe.key_of_class(class);
+            let left = self.tree().get(key, self.watermark).map_err(told("get"))?;
+            let had = self.oracle.get(class, self.watermark);
+            if left.is_none() && had.is_some() {
+                self.oracle.forget_below(class, self.watermark);
+            } else if left.as_deref() != had.as_deref() {
+                return Err(format!("drop_range brought {left:?} to light, where {had:?} was"));
+            }
+        }
+        Ok(Done::Checked)
+    }
+
+    fn clear(&mut self) -> Outcome {
+        let cleared = self.tree().clear();
+        if !self.snapshots.is_empty() {
+            same("clear beside snapshots", &matches!(cleared, Err(Error::SnapshotsHeld { .. })), &true)?;
+            return Ok(Done::Checked);
+        }
+        cleared.map_err(told("clear"))?;
+        self.oracle.clear();
+        self.watermark = self.watermark.max(self.tree().watermark());
+        self.taken.retain(|seqno| *seqno >= self.watermark);
         Ok(Done::Checked)
     }
 
