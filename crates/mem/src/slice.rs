@@ -238,6 +238,13 @@ impl Slice {
         Self::new(self.as_bytes())
     }
 
+    /// Whether this slice shares the memory of a [`Buffer`], which it keeps alive as a whole.
+    #[inline]
+    #[must_use]
+    pub const fn is_of_buffer(&self) -> bool {
+        matches!(&self.0, Repr::Buffered(_))
+    }
+
     /// The bytes of heap that this slice keeps alive: all of its owner, shared or not. Zero when inline.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

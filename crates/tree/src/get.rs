@@ -11,7 +11,8 @@
 //! makes it begin anew, for all versions that count ([`operands`]).
 //!
 //! Cost: a hash probe per memtable, a filter probe per run, one data block per hit. A value in a block is returned
-//! pinned, not copied; one in a memtable is copied, as it would pin the arena.
+//! pinned, not copied; one in a memtable is copied, as it would pin the arena. [`size_of`] and [`contains`] are the same
+//! search, compiled once more for callers who want of the value nothing but its length.
 //!
 //! Not here: ranges ([`crate::scan`]).
 
@@ -26,10 +27,11 @@ use esker_mem::slice::Slice;
 
 use crate::core::Core;
 use crate::error::Result;
+use crate::found::{Found, Keep, ValueLen};
 use crate::get::expectation::Expectation;
 use crate::get::operands::Wanted;
 use crate::state::View;
-use crate::table::reader::{Found, Table};
+use crate::table::reader::Table;
 
 /// Runs whose filters are asked for ahead: more than a settled tree has.
 const AHEAD_RUNS: usize = 8;
@@ -42,24 +44,31 @@ pub(crate) fn get(core: &Core, view: &View, key: &[u8], bound: SeqNo) -> Result<
     lookup.into_value(core, view)
 }
 
+/// The length of `key`'s value as seen below `bound`. The value is not touched, unless it has to be folded.
+pub(crate) fn size_of(core: &Core, view: &View, key: &[u8], bound: SeqNo) -> Result<Option<u32>> {
+    let mut lookup = Lookup::<'_, ValueLen>::new(key, bound);
+    newest(view, core.order(), &mut lookup)?;
+    Ok(lookup.into_value(core, view)?.map(|len| len.0))
+}
+
 /// Whether `key` has a value below `bound`. Operands always make one, so nothing is folded.
 pub(crate) fn contains(core: &Core, view: &View, key: &[u8], bound: SeqNo) -> Result<bool> {
-    let mut lookup = Lookup::new(key, bound);
+    let mut lookup = Lookup::<'_, ValueLen>::new(key, bound);
     newest(view, core.order(), &mut lookup)?;
     Ok(lookup.found.is_some_and(|found| !found.kind.is_tombstone()))
 }
 
 /// The search for one key, and what it has come to.
-pub(crate) struct Lookup<'k> {
+pub(crate) struct Lookup<'k, V = Slice> {
     pub(crate) key: &'k [u8],
     pub(crate) hash: u64,
     /// Only what is below counts.
     pub(crate) bound: SeqNo,
     /// The newest version that was found, a tombstone perhaps.
-    found: Option<Found>,
+    found: Option<Found<V>>,
 }
 
-impl<'k> Lookup<'k> {
+impl<'k, V: Keep> Lookup<'k, V> {
     #[inline]
     pub(crate) fn new(key: &'k [u8], bound: SeqNo) -> Self {
         Self { key, hash: key_hash(key), bound, found: None }
@@ -78,7 +87,7 @@ impl<'k> Lookup<'k> {
 
     /// Takes what a source answered, if it is newer than what was found.
     #[inline]
-    pub(crate) fn take_newer(&mut self, found: Option<Found>) {
+    pub(crate) fn take_newer(&mut self, found: Option<Found<V>>) {
         if let Some(found) = found
             && self.is_newer(found.seqno)
         {
@@ -88,11 +97,11 @@ impl<'k> Lookup<'k> {
 
     /// The value, if that is what was found, or what the operands come to.
     #[inline]
-    pub(crate) fn into_value(self, core: &Core, view: &View) -> Result<Option<Slice>> {
+    pub(crate) fn into_value(self, core: &Core, view: &View) -> Result<Option<V>> {
         match self.found {
             Some(Found { kind: Kind::Merge, .. }) => {
                 let wanted = Wanted { key: self.key, hash: self.hash, bound: self.bound };
-                operands::fold(core, view, wanted).map(Some)
+                operands::fold(core, view, wanted).map(|value| Some(V::of_folded(value)))
             }
             found => Ok(found.filter(|found| !found.kind.is_tombstone()).map(|found| found.value)),
         }
@@ -100,7 +109,7 @@ impl<'k> Lookup<'k> {
 }
 
 /// Looks for the newest version of the key below the bound.
-fn newest(view: &View, order: &KeyOrder, lookup: &mut Lookup<'_>) -> Result<()> {
+fn newest<V: Keep>(view: &View, order: &KeyOrder, lookup: &mut Lookup<'_, V>) -> Result<()> {
     let (key, hash, bound) = (lookup.key, lookup.hash, lookup.bound);
     let expectation = Expectation::of_thread();
     let runs = view.version.runs();
@@ -134,7 +143,7 @@ fn newest(view: &View, order: &KeyOrder, lookup: &mut Lookup<'_>) -> Result<()> 
 
 /// Asks the memtables, newest first.
 #[inline]
-pub(crate) fn from_memtables(view: &View, lookup: &mut Lookup<'_>) {
+pub(crate) fn from_memtables<V: Keep>(view: &View, lookup: &mut Lookup<'_, V>) {
     for (i, generation) in view.generations().enumerate() {
         // The active memtable of a settled tree is empty: its hash index is not worth a look.
         if generation.memtable.is_empty() {
@@ -142,17 +151,14 @@ pub(crate) fn from_memtables(view: &View, lookup: &mut Lookup<'_>) {
         }
         if let Some(version) = generation.memtable.get(lookup.key, lookup.hash, lookup.bound) {
             if lookup.is_newer(version.seqno) {
-                lookup.found = Some(copy(version.seqno, version.kind, version.value));
+                let value = V::of_memtable(version.value);
+                lookup.found = Some(Found { seqno: version.seqno, kind: version.kind, value });
             }
             if lookup.is_settled_by(highest_after(view, i)) {
                 return;
             }
         }
     }
-}
-
-fn copy(seqno: SeqNo, kind: Kind, value: &[u8]) -> Found {
-    Found { seqno, kind, value: Slice::new(value) }
 }
 
 /// The highest sequence number of everything older than the `i`-th memtable.

@@ -18,11 +18,11 @@ use esker_mem::slice::Slice;
 use crate::core::Core;
 use crate::cursor::Cursor;
 use crate::error::Result;
+use crate::found::Found;
 use crate::merge_operator;
 use crate::scan::source::Source;
 use crate::state::View;
 use crate::table::cursor::Fill;
-use crate::table::reader::Found;
 use crate::version::run_cursor::RunCursor;
 
 /// Versions of one key, newest first, down to the first that says the whole.

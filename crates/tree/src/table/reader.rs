@@ -28,12 +28,11 @@ use esker_format::properties::Properties;
 use esker_format::table::{FOOTER_BYTES, Footer};
 use esker_mem::buffer::Buffer;
 use esker_mem::comparator::KeyOrder;
-use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
-use esker_mem::slice::Slice;
 
 use crate::cache::{BlockSlots, Cache, DescriptorTable, FileKey, HeldBlock, Resident};
 use crate::error::{Error, Result};
+use crate::found::{Found, Keep};
 use crate::metrics::Metrics;
 
 /// What all tables of a tree share.
@@ -46,14 +45,6 @@ pub(crate) struct TableSource {
     pub(crate) order: KeyOrder,
     /// The name of the tree's merge operator.
     pub(crate) merge_operator: Option<Arc<str>>,
-}
-
-/// What a lookup found.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) seqno: SeqNo,
-    pub(crate) kind: Kind,
-    pub(crate) value: Slice,
 }
 
 /// One table file.
@@ -208,7 +199,13 @@ impl Table {
     /// Does not ask the filter: that is for the caller, unless the key is `expected` to be here, since a key that is here would
     /// only wait for it. Then the filter is asked before a block is read from the file.
     #[inline(never)]
-    pub(crate) fn get(&self, key: &[u8], hash: u64, bound: SeqNo, expected: bool) -> Result<Option<Found>> {
+    pub(crate) fn get<V: Keep>(
+        &self,
+        key: &[u8],
+        hash: u64,
+        bound: SeqNo,
+        expected: bool,
+    ) -> Result<Option<Found<V>>> {
         let Some(at) = self.place_of(key) else { return Ok(None) };
         let held = match self.cached(at) {
             Some(held) => held,
@@ -230,19 +227,19 @@ impl Table {
 
     /// The newest version of `key` below `bound`, in the block `at`, which is `held`, or in those after it.
     #[inline]
-    pub(crate) fn find(
+    pub(crate) fn find<V: Keep>(
         &self,
         mut at: usize,
         mut held: HeldBlock,
         key: &[u8],
         bound: SeqNo,
-    ) -> Result<Option<Found>> {
+    ) -> Result<Option<Found<V>>> {
         let order = &self.source.order;
         loop {
             let block = held.block();
             if let Some(i) = block.find(key, bound, order) {
                 let (seqno, kind) = (block.seqno(i), block.kind(i));
-                return Ok(Some(Found { seqno, kind, value: held.slice(block.value_range(i)) }));
+                return Ok(Some(Found { seqno, kind, value: V::of_block(&held, block.value_range(i)) }));
             }
             // Versions of one key may fill more than one block.
             at += 1;

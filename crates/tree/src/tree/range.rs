@@ -52,6 +52,16 @@ impl Tree {
         Ok(Range::new(&self.0, view, bound, &range))
     }
 
+    /// [`Self::range`] under the name by which it is known where only some ranges can seek: all of ours can, both ways, by
+    /// [`Range::seek_to`], [`Range::seek_to_for_prev`], [`Range::peek_key`] and [`Range::peek_back_key`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn range_seekable<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>, bound: SeqNo) -> Result<Range> {
+        self.range(range, bound)
+    }
+
     /// All live keys at `bound`.
     ///
     /// # Errors
@@ -79,6 +89,28 @@ impl Tree {
         let view = self.0.state.view_owned();
         let bound = view.admit(bound(), &self.0.snapshots)?;
         Ok(Range::with_prefix(&self.0, view, bound, prefix.as_ref()))
+    }
+
+    /// Whether a live key begins with `prefix`, at `bound`. No value is touched.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn contains_prefix(&self, prefix: impl AsRef<[u8]>, bound: SeqNo) -> Result<bool> {
+        self.prefix(prefix, bound)?.advance()
+    }
+
+    /// As [`Self::contains_prefix`], at a bound that is asked for once the state of the tree is fixed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn contains_prefix_latest(
+        &self,
+        prefix: impl AsRef<[u8]>,
+        bound: impl FnOnce() -> SeqNo,
+    ) -> Result<bool> {
+        self.prefix_latest(prefix, bound)?.advance()
     }
 
     /// The first live key at `bound`, with its value.

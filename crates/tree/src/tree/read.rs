@@ -8,6 +8,7 @@ use esker_mem::slice::UserValue;
 use crate::error::Result;
 use crate::get;
 use crate::multi_get;
+use crate::pinnable::PinnableSlice;
 use crate::snapshot::Snapshot;
 use crate::tree::Tree;
 
@@ -39,7 +40,49 @@ impl Tree {
         get::get(&self.0, &view, key, bound)
     }
 
-    /// Whether `key` has a value at `bound`.
+    /// As [`Self::get`], in a form that tells whether the value is pinned in its block, and can let go of that.
+    ///
+    /// ```
+    /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+    /// tree.insert("key", [7; 100], seqno.next())?;
+    /// tree.flush_active_memtable(0)?;
+    /// let value = tree.get_pinned("key", SeqNo::MAX)?.expect("was written");
+    /// assert!(value.is_pinned() && value.len() == 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    #[inline]
+    pub fn get_pinned(&self, key: impl AsRef<[u8]>, bound: SeqNo) -> Result<Option<PinnableSlice>> {
+        Ok(self.get(key, bound)?.map(PinnableSlice::new))
+    }
+
+    /// The length in bytes of `key`'s value at `bound`. The value itself is neither touched nor copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub fn size_of(&self, key: impl AsRef<[u8]>, bound: SeqNo) -> Result<Option<u32>> {
+        self.size_of_latest(key.as_ref(), || bound)
+    }
+
+    /// As [`Self::size_of`], at a bound that is asked for once the state of the tree is fixed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub fn size_of_latest(&self, key: &[u8], bound: impl FnOnce() -> SeqNo) -> Result<Option<u32>> {
+        let view = self.0.state.view();
+        let bound = view.admit(bound(), &self.0.snapshots)?;
+        get::size_of(&self.0, &view, key, bound)
+    }
+
+    /// Whether `key` has a value at `bound`. The value is neither touched nor copied.
     ///
     /// # Errors
     ///

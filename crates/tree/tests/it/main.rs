@@ -15,6 +15,7 @@ mod erase;
 mod faults;
 mod merges;
 mod model;
+mod reads;
 mod sealed;
 mod settings;
 mod snapshots;
