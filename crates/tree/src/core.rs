@@ -23,6 +23,7 @@ use crate::memtable::Generation;
 use crate::merge_operator::SharedMergeOperator;
 use crate::metrics::Metrics;
 use crate::options::Config;
+use crate::runtime::Runtime;
 use crate::state::{Horizon, Snapshots, State};
 use crate::table::reader::TableSource;
 use crate::version::Version;
@@ -47,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) seqno_end: AtomicU64,
     /// What the strategy wants written, as of the last change of the version.
     pub(crate) debt: AtomicU64,
+    /// What may be changed meanwhile.
+    pub(crate) runtime: Runtime,
     /// Held for as long as the tree is open.
     pub(crate) _lock: Option<Box<dyn FileLock>>,
 }

@@ -64,6 +64,25 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
+    /// A batch of more than one operation is larger than what is applied as a whole.
+    BatchTooLarge {
+        /// Bytes of its keys and values.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A batch writes a key twice: its operations have one sequence number, and so no order.
+    DuplicateKey {
+        /// The key.
+        key: UserKey,
+    },
+    /// A write that asks for room was refused: the storage limit is reached, or would be exceeded.
+    StorageFull {
+        /// Bytes in use.
+        used: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// A write carried a sequence number at or above [`esker_mem::seqno::MAX_SEQNO`].
     SeqnoTooHigh {
         /// The sequence number.
@@ -197,6 +216,7 @@ impl Error {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
                 _ => ErrorKind::Io,
             },
+            Self::StorageFull { .. } => ErrorKind::NoSpace,
             Self::Corrupt { source, .. } if source.is_unsupported() => ErrorKind::Unsupported,
             Self::Corrupt { .. } | Self::MissingFile { .. } => ErrorKind::Corruption,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
@@ -207,6 +227,8 @@ impl Error {
             Self::NotATree { .. }
             | Self::KeyTooLong { .. }
             | Self::ValueTooLong { .. }
+            | Self::BatchTooLarge { .. }
+            | Self::DuplicateKey { .. }
             | Self::SeqnoTooHigh { .. }
             | Self::WrongMergeOperator { .. }
             | Self::NoMergeOperator
@@ -232,6 +254,15 @@ impl fmt::Display for Error {
             Self::KeyTooLong { len } => write!(f, "a key of {len} bytes is over the limit of 65,535"),
             Self::ValueTooLong { len } => {
                 write!(f, "a value of {len} bytes is over the limit of a value or of memory")
+            }
+            Self::BatchTooLarge { bytes, limit } => {
+                write!(f, "a batch of {bytes} bytes is over the limit of {limit}")
+            }
+            Self::DuplicateKey { key } => {
+                write!(f, "the batch writes key {} twice", key.escape_ascii())
+            }
+            Self::StorageFull { used, limit } => {
+                write!(f, "the tree uses {used} bytes of {limit}, and there is no room for the write")
             }
             Self::SeqnoTooHigh { seqno } => write!(f, "sequence number {seqno} is over the maximum"),
             Self::SeqnoTooOld { seqno, watermark } => {

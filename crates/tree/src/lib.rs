@@ -32,6 +32,9 @@
 
 #![forbid(unsafe_code)]
 
+mod admission;
+mod apply;
+mod batch;
 mod cache;
 mod compact;
 mod compact_range;
@@ -53,6 +56,8 @@ mod open;
 mod options;
 mod pinnable;
 mod policy;
+mod pressure;
+mod runtime;
 mod scan;
 mod seqno;
 mod shape;
@@ -71,6 +76,8 @@ pub use esker_mem::memtable::Place;
 pub use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
 
+pub use crate::admission::{StorageStats, StorageStatus};
+pub use crate::batch::WriteBatch;
 pub use crate::cache::{Cache, CacheStats, DescriptorTable};
 pub use crate::compact::{CancelToken, CompactionJob, CompactionOutcome};
 pub use crate::compaction::leveled::Leveled;
@@ -85,6 +92,8 @@ pub use crate::metrics::{Counter, Metrics};
 pub use crate::options::{Config, ManifestRecoveryMode};
 pub use crate::pinnable::PinnableSlice;
 pub use crate::policy::{FilterPolicy, FilterPolicyEntry, LevelPolicy};
+pub use crate::pressure::Backpressure;
+pub use crate::runtime::{BackpressureThresholds, RuntimeConfig, Threshold};
 pub use crate::scan::Range;
 pub use crate::scan::guard::{EntryGuard, KvPair};
 pub use crate::seqno::{SequenceNumberCounter, SequenceNumberGenerator, SharedSequenceNumberGenerator};

@@ -88,6 +88,10 @@ impl EitherMemtable {
         on_either!(self, memtable => memtable.len())
     }
 
+    pub(crate) fn tombstones(&self) -> usize {
+        on_either!(self, memtable => memtable.tombstones())
+    }
+
     pub(crate) fn order(&self) -> &KeyOrder {
         on_either!(self, memtable => memtable.order())
     }

@@ -24,6 +24,7 @@ use crate::core::{Core, Jobs, new_generation};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::options::{Config, ManifestRecoveryMode};
+use crate::runtime::Runtime;
 use crate::state::{Snapshots, State, View};
 use crate::table::reader::{Table, TableSource};
 use crate::version::manifest_log::{ManifestLog, Recovered, recover};
@@ -159,6 +160,7 @@ fn build(
     let cache = config.cache_or_default();
     let descriptors = config.descriptors_or_default();
     let metrics = Arc::new(Metrics::default());
+    let runtime = Runtime::new(config.runtime.clone());
     let source = TableSource {
         fs: Arc::clone(&config.fs),
         cache: Arc::clone(&cache),
@@ -210,6 +212,7 @@ fn build(
         replay_floor: AtomicU64::new(state.replay_floor.unwrap_or(0)),
         seqno_end: AtomicU64::new(state.last_seqno.map_or(0, |last| last + 1)),
         debt: AtomicU64::new(0),
+        runtime,
         _lock: lock,
     })
 }

@@ -20,6 +20,7 @@ use crate::compaction::leveled::Leveled;
 use crate::compaction::picker::CompactionStrategy;
 use crate::merge_operator::SharedMergeOperator;
 use crate::policy::{FilterPolicy, FilterPolicyEntry, LevelPolicy};
+use crate::runtime::RuntimeConfig;
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
 use crate::table::writer::TableOptions;
 
@@ -68,6 +69,7 @@ pub struct Config {
     pub(crate) compression: LevelPolicy<Codec>,
     pub(crate) filters: FilterPolicy,
     pub(crate) expect_point_read_hits: bool,
+    pub(crate) runtime: RuntimeConfig,
 }
 
 impl std::fmt::Debug for Config {
@@ -116,6 +118,7 @@ impl Config {
             compression: LevelPolicy::all(Codec::None),
             filters: FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 10.0 }),
             expect_point_read_hits: false,
+            runtime: RuntimeConfig::default(),
         }
     }
 
@@ -243,6 +246,14 @@ impl Config {
     #[must_use]
     pub fn expect_point_read_hits(mut self, yes: bool) -> Self {
         self.expect_point_read_hits = yes;
+        self
+    }
+
+    /// The settings that may be changed while the tree is open, as they are when it is opened; see
+    /// [`crate::Tree::update_runtime_config`]. They are not stored.
+    #[must_use]
+    pub fn with_runtime_config(mut self, runtime: RuntimeConfig) -> Self {
+        self.runtime = runtime;
         self
     }
 

@@ -2,6 +2,7 @@
 //!
 //! | to | open |
 //! |---|---|
+//! | ask for room, set limits, change settings while open | `tree/admission.rs` |
 //! | write, reserve room, take a memtable over | `tree/write.rs` |
 //! | read keys | `tree/read.rs` |
 //! | read ranges | `tree/range.rs` |
@@ -11,6 +12,7 @@
 //!
 //! Not here: any logic. Each method names the file that does the work.
 
+mod admission;
 mod erase;
 mod inspect;
 mod maintain;

@@ -35,6 +35,8 @@ pub(crate) struct Version {
     runs: Box<[Run]>,
     /// The highest sequence number of all tables.
     highest_seqno: Option<SeqNo>,
+    /// Bytes of all tables.
+    file_bytes: u64,
 }
 
 /// A table and its place.
@@ -47,7 +49,7 @@ pub(crate) struct Placed {
 
 impl Version {
     pub(crate) fn empty() -> Self {
-        Self { levels: vec![Vec::new(); LEVELS], runs: Box::default(), highest_seqno: None }
+        Self { levels: vec![Vec::new(); LEVELS], runs: Box::default(), highest_seqno: None, file_bytes: 0 }
     }
 
     /// The version with `removed` taken out and `added` put in.
@@ -75,7 +77,9 @@ impl Version {
         let highest_seqno =
             levels.iter().flatten().flat_map(Run::tables).map(|table| table.highest_seqno()).max();
         let runs = levels.iter().flatten().cloned().collect();
-        Self { levels, runs, highest_seqno }
+        let tables = levels.iter().flatten().flat_map(Run::tables);
+        let file_bytes = tables.map(|table| table.meta().file_bytes).sum();
+        Self { levels, runs, highest_seqno, file_bytes }
     }
 
     /// For each level its runs, newest first.
@@ -113,6 +117,11 @@ impl Version {
     #[inline]
     pub(crate) fn highest_seqno(&self) -> Option<SeqNo> {
         self.highest_seqno
+    }
+
+    /// Bytes of all tables.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file_bytes
     }
 
     /// Whether every run is in order and disjoint (INV-TREE-2).

@@ -166,7 +166,7 @@ fn wants_spare(core: &Core, view: &View) -> bool {
 }
 
 /// Seals `old` if it is still the active memtable, and puts one of at least `needed` bytes in its place.
-fn replace_active(core: &Core, old: &Arc<Generation>, needed: usize) -> bool {
+pub(crate) fn replace_active(core: &Core, old: &Arc<Generation>, needed: usize) -> bool {
     let change = core.state.change();
     let mut view = View::clone(&change.current());
     if view.active.id != old.id {

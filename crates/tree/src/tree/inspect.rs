@@ -61,7 +61,7 @@ impl Tree {
     /// Bytes of all tables.
     #[must_use]
     pub fn disk_space(&self) -> u64 {
-        self.level_stats().iter().map(|level| level.size_bytes).sum()
+        self.0.state.view().version.file_bytes()
     }
 
     /// The cache that the tree uses.

@@ -7,6 +7,8 @@ use esker_mem::memtable::Place;
 use esker_mem::seqno::SeqNo;
 use esker_mem::sorted_memtable::SortedMemtable;
 
+use crate::apply;
+use crate::batch::WriteBatch;
 use crate::error::Result;
 use crate::memtable::Reservation;
 use crate::tree::Tree;
@@ -63,6 +65,20 @@ impl Tree {
         seqno: SeqNo,
     ) -> Result<(u64, u64)> {
         write::merge(&self.0, key.as_ref(), operand.as_ref(), seqno)
+    }
+
+    /// Applies a batch: all of its operations under one sequence number. Readers see none of it at a bound up to `seqno`, and
+    /// all of it above; so whoever publishes bounds does that when this has returned. All of it lies in one memtable, and is
+    /// flushed at once.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::DuplicateKey`] if the batch writes a key twice, [`crate::Error::BatchTooLarge`] if it has more than one
+    /// operation and more than 1 GiB; else as [`Self::insert`]. Nothing is applied then.
+    // A batch is spent by this: it cannot be applied twice under one number by accident.
+    #[allow(clippy::needless_pass_by_value, reason = "the signature that users of log-structured trees know")]
+    pub fn apply_batch(&self, batch: WriteBatch, seqno: SeqNo) -> Result<(u64, u64)> {
+        apply::apply_batch(&self.0, &batch, seqno)
     }
 
     /// Reserves room in the active memtable for a batch that is applied later; seals the memtable if it does not fit.

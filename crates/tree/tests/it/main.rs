@@ -9,6 +9,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod admission;
+mod batches;
 mod block_copies;
 mod concurrency;
 mod erase;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use esker_env::memory::MemFs;
 use esker_env::random::{Random, SeededRandom};
-use esker_tree::{CancelToken, Config, Leveled, Range, SeqNo, SequenceNumberCounter, Tree};
+use esker_tree::{AppendOperator, CancelToken, Config, Leveled, Range, SeqNo, SequenceNumberCounter, Tree};
 
 fn tree() -> (Tree, SequenceNumberCounter, SequenceNumberCounter) {
     let (seqno, visible) = (SequenceNumberCounter::default(), SequenceNumberCounter::default());
@@ -52,6 +52,22 @@ fn size_of_is_the_length_of_the_value_wherever_it_lies() {
             assert_eq!(tree.contains_key(key, SeqNo::MAX).unwrap(), size(key, SeqNo::MAX).is_some(), "{key}");
         }
     }
+}
+
+#[test]
+fn size_of_folds_operands() {
+    let seqno = SequenceNumberCounter::default();
+    let tree = Config::new("tree", seqno.clone(), SequenceNumberCounter::default())
+        .with_fs(MemFs::new())
+        .with_merge_operator(Arc::new(AppendOperator::new(b",")))
+        .open()
+        .unwrap();
+    tree.insert("key", "one", seqno.next()).unwrap();
+    tree.merge("key", "two", seqno.next()).unwrap();
+    assert_eq!(tree.size_of("key", SeqNo::MAX).unwrap(), Some(7));
+    tree.flush_active_memtable(0).unwrap();
+    assert_eq!(tree.size_of("key", SeqNo::MAX).unwrap(), Some(7));
+    assert!(tree.contains_key("key", SeqNo::MAX).unwrap());
 }
 
 #[test]
