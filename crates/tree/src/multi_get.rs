@@ -35,13 +35,23 @@ pub(crate) fn multi_get<K: AsRef<[u8]>>(
     let view = core.state.view_owned();
     let bound = view.admit(bound(), &core.snapshots)?;
     let keys: Vec<K> = keys.into_iter().collect();
+    in_view(core, &view, &keys, bound)
+}
+
+/// The values of `keys` in `view` below `bound`, in their order.
+pub(crate) fn in_view<K: AsRef<[u8]>>(
+    core: &Core,
+    view: &View,
+    keys: &[K],
+    bound: SeqNo,
+) -> Result<Vec<Option<UserValue>>> {
     let mut values = Vec::with_capacity(keys.len());
     let mut lookups = Vec::with_capacity(GROUP);
     for group in keys.chunks(GROUP) {
         lookups.extend(group.iter().map(|key| Lookup::new(key.as_ref(), bound)));
-        look_up(&view, core.order(), &mut lookups)?;
+        look_up(view, core.order(), &mut lookups)?;
         for lookup in lookups.drain(..) {
-            values.push(lookup.into_value(core, &view)?);
+            values.push(lookup.into_value(core, view)?);
         }
     }
     Ok(values)

@@ -11,6 +11,7 @@
 //!
 //! Not here: seeking within a range ([`seek`]).
 
+pub(crate) mod batch_range;
 pub(crate) mod guard;
 mod seek;
 pub(crate) mod source;
@@ -28,6 +29,7 @@ use crate::cursor::merge::{MergeCursor, Reach};
 use crate::cursor::visible::VisibleCursor;
 use crate::error::Result;
 use crate::merge_operator::SharedMergeOperator;
+use crate::overlay::Overlay;
 use crate::scan::guard::EntryGuard;
 use crate::scan::source::Source;
 use crate::state::View;
@@ -68,6 +70,8 @@ pub struct Range {
     back: Option<Box<Stand>>,
     /// Keys that do not begin with it are passed over.
     prefix: Option<Slice>,
+    /// What lies on top of the view.
+    overlay: Option<Box<Overlay>>,
     done: bool,
 }
 
@@ -92,6 +96,30 @@ impl Range {
             front: None,
             back: None,
             prefix: None,
+            overlay: None,
+            done: false,
+        }
+    }
+
+    /// The same with `overlay` on top, before anything is read of it.
+    pub(crate) fn under(mut self, overlay: Overlay) -> Self {
+        self.overlay = Some(Box::new(overlay));
+        self
+    }
+
+    /// The range from `lower` to `upper`, seen as this one is.
+    pub(crate) fn alike(&self, lower: Bound<UserKey>, upper: Bound<UserKey>) -> Self {
+        Self {
+            view: Arc::clone(&self.view),
+            order: self.order.clone(),
+            merge_operator: self.merge_operator.clone(),
+            bound: self.bound,
+            lower,
+            upper,
+            front: None,
+            back: None,
+            prefix: None,
+            overlay: self.overlay.clone(),
             done: false,
         }
     }
@@ -107,20 +135,45 @@ impl Range {
     }
 
     fn end(&self) -> End {
+        match &self.overlay {
+            None => self.end_of(self.sources(), self.bound),
+            Some(overlay) => self.end_under(overlay),
+        }
+    }
+
+    /// With the overlay's sources before those of the tree. All that they show is as new as anything that may be seen
+    /// (INV-OVERLAY-1); at bound 0 that is nothing of the tree.
+    #[cold]
+    #[inline(never)]
+    fn end_under(&self, overlay: &Overlay) -> End {
+        let top = overlay.cursors(self.bound.saturating_sub(1));
+        let top = top.map(|cursor| Source::Overlay(Box::new(cursor)));
+        match self.bound {
+            0 => self.end_of(top, 1),
+            bound => self.end_of(top.chain(self.sources()), bound),
+        }
+    }
+
+    /// The memtables and runs of the view, newest first.
+    fn sources(&self) -> impl Iterator<Item = Source> {
         let view = &self.view;
         let memtables = view
             .generations()
             .filter(|generation| !generation.memtable.is_empty())
             .map(|generation| Source::from(&generation.memtable));
         let run = |at| RunCursor::new(Arc::clone(&view.version), at, self.order.clone(), Fill::Cache);
-        let runs = (0..view.version.runs().len()).map(|at| Source::Run(run(at)));
+        memtables.chain((0..view.version.runs().len()).map(move |at| Source::Run(run(at))))
+    }
+
+    #[inline]
+    fn end_of(&self, sources: impl Iterator<Item = Source>, bound: SeqNo) -> End {
         let key = |bound: &Bound<UserKey>| match bound {
             Bound::Included(key) | Bound::Excluded(key) => Some(key.clone()),
             Bound::Unbounded => None,
         };
-        let reach = Reach { bound: self.bound, upper: key(&self.upper), lower: key(&self.lower) };
-        let merged = MergeCursor::new(memtables.chain(runs), self.order.clone()).gliding(reach);
-        VisibleCursor::new(merged, self.order.clone(), self.bound).folding(self.merge_operator.clone())
+        let reach = Reach { bound, upper: key(&self.upper), lower: key(&self.lower) };
+        let merged = MergeCursor::new(sources, self.order.clone()).gliding(reach);
+        VisibleCursor::new(merged, self.order.clone(), bound).folding(self.merge_operator.clone())
     }
 
     fn at_first(&self) -> Result<End> {
@@ -305,6 +358,11 @@ impl Range {
     #[must_use]
     pub fn front(&self) -> Option<(&[u8], &[u8])> {
         self.front.as_deref().filter(|front| !self.done && front.cursor.valid()).map(Stand::lent)
+    }
+
+    /// The entry that [`Self::advance`] came to, to keep.
+    pub(crate) fn front_entry(&self) -> Option<EntryGuard> {
+        self.front.as_deref().filter(|front| !self.done && front.cursor.valid()).map(Stand::entry)
     }
 
     /// The entry that [`Self::advance_back`] came to; none once there is nothing more.

@@ -6,6 +6,7 @@
 //! | write, reserve room, take a memtable over | `tree/write.rs` |
 //! | read keys | `tree/read.rs` |
 //! | read ranges | `tree/range.rs` |
+//! | read with a write set on top | `tree/overlaid.rs` |
 //! | flush and compact | `tree/maintain.rs` |
 //! | forget or rewrite a part of it | `tree/erase.rs` |
 //! | look at it | `tree/inspect.rs` |
@@ -16,6 +17,7 @@ mod admission;
 mod erase;
 mod inspect;
 mod maintain;
+pub(crate) mod overlaid;
 mod range;
 mod read;
 mod write;

@@ -4,7 +4,7 @@
 
 use esker_mem::slice::{UserKey, UserValue};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A key and its value.
 pub type KvPair = (UserKey, UserValue);
@@ -14,6 +14,11 @@ pub type KvPair = (UserKey, UserValue);
 pub struct EntryGuard(pub(super) Result<KvPair>);
 
 impl EntryGuard {
+    /// The error that ended a range read.
+    pub(super) const fn failed(error: Error) -> Self {
+        Self(Err(error))
+    }
+
     /// The key.
     ///
     /// # Errors

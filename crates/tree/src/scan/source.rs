@@ -10,6 +10,7 @@ use esker_mem::sorted_memtable::SortedCursor;
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::memtable::EitherMemtable;
+use crate::overlay::OverlayCursor;
 use crate::version::run_cursor::RunCursor;
 
 /// One source of a range read.
@@ -19,6 +20,8 @@ pub(crate) enum Source {
     Memtable(Box<MemtableCursor>),
     Sorted(SortedCursor),
     Run(RunCursor),
+    /// Of what lies on top of the tree. Apart, as it is seldom there.
+    Overlay(Box<OverlayCursor>),
 }
 
 impl From<&EitherMemtable> for Source {
@@ -45,6 +48,10 @@ macro_rules! on_source {
             }
             Source::Sorted($cursor) => $call,
             Source::Run($cursor) => $call,
+            Source::Overlay($cursor) => {
+                let $cursor = $unboxed;
+                $call
+            }
         }
     };
 }

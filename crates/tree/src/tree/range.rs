@@ -8,6 +8,7 @@ use esker_mem::seqno::SeqNo;
 
 use crate::error::Result;
 use crate::scan::Range;
+use crate::scan::batch_range::BatchRange;
 use crate::scan::guard::{EntryGuard, KvPair};
 use crate::tree::Tree;
 
@@ -60,6 +61,36 @@ impl Tree {
     /// As [`Self::range`].
     pub fn range_seekable<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>, bound: SeqNo) -> Result<Range> {
         self.range(range, bound)
+    }
+
+    /// The live keys of several ranges at `bound`, range by range as they are given: all of one moment, by one call. Yields
+    /// which range it is, counted from 0, and the entry. Ranges may overlap; an inverted one is empty.
+    ///
+    /// ```
+    /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+    /// for key in ["a1", "a2", "b1", "c1"] {
+    ///     tree.insert(key, "value", seqno.next())?;
+    /// }
+    /// let mut found = Vec::new();
+    /// for (range, entry) in tree.batch_range_scan(["c".."d", "a".."b"], SeqNo::MAX)? {
+    ///     found.push((range, entry.key()?.to_vec()));
+    /// }
+    /// assert_eq!(found, [(0, b"c1".to_vec()), (1, b"a1".to_vec()), (1, b"a2".to_vec())]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::range`].
+    pub fn batch_range_scan<K: AsRef<[u8]>, R: RangeBounds<K>>(
+        &self,
+        ranges: impl IntoIterator<Item = R>,
+        bound: SeqNo,
+    ) -> Result<BatchRange> {
+        Ok(BatchRange::new(self.iter(bound)?, ranges))
     }
 
     /// All live keys at `bound`.

@@ -17,6 +17,7 @@ mod erase;
 mod faults;
 mod merges;
 mod model;
+mod overlays;
 mod reads;
 mod sealed;
 mod settings;

@@ -219,3 +219,41 @@ fn an_iterator_outlives_flushes_compactions_and_its_tree() {
         tables.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|e| e == "table"));
     assert!(tables.count() <= 1, "the files went with the last iterator");
 }
+#[test]
+fn batch_range_scan_yields_range_after_range_at_one_moment() {
+    let (tree, seqno, visible) = tree();
+    for i in 0..100 {
+        tree.insert(format!("key{i:02}"), format!("{i}"), seqno.next()).unwrap();
+        if i == 50 {
+            tree.flush_active_memtable(0).unwrap();
+        }
+    }
+    let bound = seqno.get();
+    // Out of order, overlapping, empty, inverted.
+    let ranges =
+        ["key90".."key93", "key10".."key12", "key11".."key13", "a".."b", "key20".."key10", "key48".."key53"];
+    let expected: Vec<(usize, String)> = ranges
+        .iter()
+        .enumerate()
+        .flat_map(|(at, range)| {
+            let keys = (0..100).map(|i| format!("key{i:02}"));
+            keys.filter(|key| range.contains(&key.as_str())).map(move |key| (at, key)).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut scan = tree.batch_range_scan(ranges, bound).unwrap();
+    let mut found = vec![scan.next().map(|(at, entry)| (at, entry.key().unwrap())).unwrap()];
+    for i in 0..100 {
+        tree.remove(format!("key{i:02}"), seqno.next()).unwrap();
+    }
+    visible.set(seqno.get());
+    tree.flush_active_memtable(SeqNo::MAX).unwrap();
+    assert!(tree.major_compact(64 << 20, SeqNo::MAX).unwrap());
+    found.extend(scan.by_ref().map(|(at, entry)| (at, entry.key().unwrap())));
+    let text = |key: &[u8]| String::from_utf8(key.to_vec()).unwrap();
+    let found: Vec<_> = found.into_iter().map(|(at, key)| (at, text(&key))).collect();
+    assert_eq!(found, expected);
+    assert!(scan.next().is_none(), "the end is the end");
+    let none: [std::ops::Range<&str>; 0] = [];
+    assert!(tree.batch_range_scan(none, SeqNo::MAX).unwrap().next().is_none());
+    assert!(tree.batch_range_scan([.."a"], 0).is_err(), "below the watermark");
+}
