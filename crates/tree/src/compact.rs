@@ -210,7 +210,8 @@ impl CompactionJob {
         let mut rewrite = Rewrite {
             merge: Merge::new(sorted, order.clone(), &plan.smallest, &plan.largest),
             keys: KeyTracker::new(order.clone()),
-            stream: DropStream::new(order.clone(), readers, self.limits.clone()),
+            stream: DropStream::new(order.clone(), readers, self.limits.clone())
+                .folding(core.merge_operator().cloned()),
             tables: CutOutput {
                 output: Output::new(core, options, plan.output_level, run, self.out_of_order),
                 cutter: OutputCutter::new(plan, order),
@@ -221,6 +222,7 @@ impl CompactionJob {
         };
         rewrite.run(|| cancel.is_cancelled())?;
         let entries_dropped = rewrite.seen - rewrite.tables.written;
+        core.metrics.merge_failures.add(rewrite.stream.counts().failed_folds);
         let tables = rewrite.tables.output.finish()?;
         let outcome = CompactionOutcome {
             bytes_read: plan.input_bytes,

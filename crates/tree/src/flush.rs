@@ -103,7 +103,8 @@ fn write_table(
         last_level: false,
     };
     let readers = Readers { watermark: horizon.watermark, snapshots: horizon.snapshots };
-    let mut stream = DropStream::new(core.order().clone(), readers, limits);
+    let mut stream =
+        DropStream::new(core.order().clone(), readers, limits).folding(core.merge_operator().cloned());
     let options = core.config.table_options(0, false);
     let mut output = Output::new(core, options, 0, core.next_run_id(), out_of_order);
     let mut keys = KeyTracker::new(core.order().clone());
@@ -139,6 +140,7 @@ fn write_table(
     }
     stream.finish(&mut emit)?;
     core.metrics.entries_dropped.add(seen - written);
+    core.metrics.merge_failures.add(stream.counts().failed_folds);
     output.finish()
 }
 

@@ -18,16 +18,19 @@
 //!   entry tells.
 //! - **Seqnos** (INV-DROP-5) of puts become 0 in the last level under the conditions of a tombstone's going. At most one
 //!   version of a key meets them.
+//! - **Operands** of a merge operator are folded with their neighbours in their stripe ([`fold`], INV-MERGE-3).
 //! - Nothing at or above `W` is dropped or changed (INV-DROP-7).
 //!
 //! If seqnos may arrive out of order (INV-DROP-6), a newer source may hold an older version. [`DropLimits`] tells; then
 //! only seqnos below all such strays count as settled for the three last rules.
 //!
 //! Where things to come have their place: a range tombstone is a full version of every key that it covers, so its seqno
-//! joins `hidden_from` in [`DropStream::push`], and it forbids zeroing below it; merge operands are folded where
-//! `hidden_from` is left as it is; a compaction filter is asked where a newest version below `W` is kept; expiry likewise.
+//! joins `hidden_from` in [`DropStream::push`], and it forbids zeroing below it; a compaction filter is asked where a newest version below `W` is kept; expiry likewise.
 //!
 //! Not here: which tables are merged ([`super::picker`]), where output tables end ([`super::cut`]).
+
+mod fold;
+mod operands;
 
 use std::cmp::Ordering;
 
@@ -36,6 +39,8 @@ use esker_mem::kind::Kind;
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
 use super::limits::{DropLimits, OlderData};
+use crate::merge_operator::SharedMergeOperator;
+use operands::Operands;
 
 /// One version of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +117,10 @@ pub struct DropCounts {
     pub weak_pairs: u64,
     /// Kept, with their seqno set to 0.
     pub zeroed: u64,
+    /// Folded into a newer entry of their key.
+    pub folded: u64,
+    /// How often the merge operator could not fold operands, which were kept as they are.
+    pub failed_folds: u64,
 }
 
 /// No version lies at or above this seqno, so nothing is hidden.
@@ -129,6 +138,10 @@ pub struct DropStream {
     settled_below: SeqNo,
     /// Below it, a weak delete may take its put along.
     pairs_below: SeqNo,
+    /// From here on, a newer source may hold versions between those of the inputs.
+    strays_from: SeqNo,
+    /// As in [`DropLimits`].
+    out_of_order: bool,
     /// Seqnos may become 0.
     zeroes: bool,
     /// Whether an entry of the current key was handed out.
@@ -141,7 +154,9 @@ pub struct DropStream {
     /// Puts and operands from this seqno on are hidden by a weak delete that has gone with its put. Tombstones are not:
     /// they still hide what is older than the pair.
     hidden_by_pair_from: SeqNo,
+    waiting: Waiting,
     held: Held,
+    operands: Operands,
     counts: DropCounts,
     #[cfg(test)]
     broken: Option<Rule>,
@@ -153,12 +168,24 @@ enum Rule {
     WeakDeleteOutlivesShadow,
     TombstoneOutlivesPair,
     OperandHidesNothing,
+    FoldsWithinStripe,
+    FoldsOntoNothingAtBottom,
+    FoldsOnlyNeighbours,
+}
+
+/// What waits for the next entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    Nothing,
+    /// [`Held`].
+    WeakDelete,
+    /// [`Operands`].
+    Operands,
 }
 
 /// A weak delete that waits for the next entry.
 #[derive(Debug, Default)]
 struct Held {
-    waiting: bool,
     key: Vec<u8>,
     value: Vec<u8>,
     seqno: SeqNo,
@@ -179,21 +206,32 @@ impl DropStream {
             next_older: 0,
             settled_below: strays_from.min(first_snapshot),
             pairs_below,
+            strays_from,
+            out_of_order: limits.out_of_order,
             zeroes: limits.last_level,
             older: limits.older,
             emitted: false,
             oldest: None,
             hidden_from: NOTHING_HIDDEN,
             hidden_by_pair_from: NOTHING_HIDDEN,
+            waiting: Waiting::Nothing,
             held: Held::default(),
+            operands: Operands::default(),
             counts: DropCounts::default(),
             #[cfg(test)]
             broken: None,
         }
     }
 
+    /// Folds operands by `operator`; without one they are kept as they are.
+    #[must_use]
+    pub fn folding(mut self, operator: Option<SharedMergeOperator>) -> DropStream {
+        self.operands = Operands::new(operator);
+        self
+    }
+
     /// Takes the next entry of the merge; hands to `emit` what is to be written now: nothing, this entry (perhaps with
-    /// seqno 0), or a weak delete that was held back and then this entry.
+    /// seqno 0), or a weak delete that was held back and then this entry, or what operands were folded to.
     ///
     /// # Errors
     /// Those of `emit`; the stream is of no use afterwards.
@@ -206,11 +244,8 @@ impl DropStream {
         if entry.is_new_key {
             self.release(emit)?;
             self.begin_key();
-        } else {
-            if self.held.waiting && self.completes_pair(entry) {
-                return Ok(());
-            }
-            self.release(emit)?;
+        } else if self.waiting != Waiting::Nothing && self.meet(entry, emit)? {
+            return Ok(());
         }
         if entry.kind.is_tombstone() {
             return self.push_tombstone(entry, emit);
@@ -221,8 +256,18 @@ impl DropStream {
             return Ok(());
         }
         if entry.kind == Kind::Merge && self.holds(Rule::OperandHidesNothing) {
-            return self.hand_out(entry, emit);
+            return self.push_operand(entry, emit);
         }
+        self.push_whole(entry, emit)
+    }
+
+    /// A value that nothing hides.
+    #[inline]
+    fn push_whole<E>(
+        &mut self,
+        entry: Entry<'_>,
+        emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.hidden_from = self.hidden_behind(entry.seqno);
         // INV-DROP-5.
         if self.zeroes && entry.seqno < self.settled_below && entry.seqno != 0 && self.is_oldest(entry.key) {
@@ -255,7 +300,7 @@ impl DropStream {
         Ok(true)
     }
 
-    /// Ends the stream: hands out a weak delete that still waits. To be called after the last entry.
+    /// Ends the stream: hands out what still waits. To be called after the last entry.
     ///
     /// # Errors
     /// Those of `emit`.
@@ -317,6 +362,7 @@ impl DropStream {
             // INV-DROP-3: never dropped for being shadowed.
             if entry.seqno < self.pairs_below {
                 self.held.hold(entry, hidden_before);
+                self.waiting = Waiting::WeakDelete;
                 return Ok(());
             }
         } else if hidden {
@@ -331,7 +377,7 @@ impl DropStream {
         let hidden_from = self.hidden_behind(self.held.seqno);
         let pair = matches!(entry.kind, Kind::Put | Kind::BlobPointer) && entry.seqno >= hidden_from;
         if pair {
-            self.held.waiting = false;
+            self.waiting = Waiting::Nothing;
             self.hidden_from = self.held.hidden_from;
             self.hidden_by_pair_from = hidden_from;
             self.counts.weak_pairs += 1;
@@ -341,12 +387,32 @@ impl DropStream {
 
     #[inline]
     fn release<E>(&mut self, emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>) -> Result<(), E> {
-        if !self.held.waiting {
-            return Ok(());
+        if self.waiting == Waiting::Nothing { Ok(()) } else { self.release_waiting(emit) }
+    }
+
+    #[cold]
+    fn release_waiting<E>(&mut self, emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>) -> Result<(), E> {
+        if std::mem::replace(&mut self.waiting, Waiting::Nothing) == Waiting::Operands {
+            return self.end_operands(emit);
         }
-        self.held.waiting = false;
         let is_new_key = !std::mem::replace(&mut self.emitted, true);
         emit(self.held.entry(is_new_key))
+    }
+
+    /// What waits meets an older version of its key; says whether that is done with.
+    #[cold]
+    fn meet<E>(
+        &mut self,
+        entry: Entry<'_>,
+        emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        if self.waiting == Waiting::Operands {
+            return self.meet_operands(entry, emit);
+        }
+        if self.completes_pair(entry) {
+            return Ok(true);
+        }
+        self.release(emit).map(|()| false)
     }
 
     /// From which seqno on older versions are hidden by a full version at `seqno`: the start of its stripe, or nothing if
@@ -386,7 +452,6 @@ impl DropStream {
 
 impl Held {
     fn hold(&mut self, entry: Entry<'_>, hidden_from: SeqNo) {
-        self.waiting = true;
         self.key.clear();
         self.key.extend_from_slice(entry.key);
         self.value.clear();

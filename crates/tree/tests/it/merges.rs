@@ -164,6 +164,70 @@ fn merge_that_fails_names_the_key_and_loses_nothing() {
     assert_eq!(get(&tree, "key", SeqNo::MAX).as_deref(), Some("2"));
 }
 
+/// INV-MERGE-3, in what flushes and compactions write.
+#[test]
+fn merge_is_folded_by_flushes_and_compactions() {
+    let fs = Arc::new(MemFs::new());
+    let (seqno, visible) = (SequenceNumberCounter::default(), SequenceNumberCounter::default());
+    let tree = Config::new("tree", seqno.clone(), visible.clone())
+        .with_shared_fs(fs)
+        .with_merge_operator(Arc::new(CounterOperator))
+        .open()
+        .unwrap();
+    let add = |times| {
+        for _ in 0..times {
+            tree.merge("visits", 1u64.to_le_bytes(), seqno.next()).unwrap();
+        }
+        visible.set(seqno.get());
+    };
+    let count = |bound| CounterOperator::count(&tree.get("visits", bound).unwrap().unwrap()).unwrap();
+    let entries = || tree.tables().iter().map(|table| table.entries).collect::<Vec<_>>();
+    add(100);
+    tree.flush_active_memtable(SeqNo::MAX).unwrap();
+    assert_eq!((entries(), count(SeqNo::MAX)), (vec![1], 100));
+    add(50);
+    let snapshot = tree.snapshot(seqno.get()).unwrap();
+    add(50);
+    tree.flush_active_memtable(SeqNo::MAX).unwrap();
+    assert_eq!(entries(), [2, 1], "one operand that the snapshot sees, and one that it does not");
+    assert_eq!((count(SeqNo::MAX), count(snapshot.bound())), (200, 150));
+    assert!(tree.major_compact(1 << 20, SeqNo::MAX).unwrap());
+    assert_eq!((entries(), count(SeqNo::MAX), count(snapshot.bound())), (vec![2], 200, 150));
+    drop(snapshot);
+    add(1);
+    tree.flush_active_memtable(SeqNo::MAX).unwrap();
+    assert!(tree.major_compact(1 << 20, SeqNo::MAX).unwrap());
+    assert_eq!((entries(), count(SeqNo::MAX)), (vec![1], 201));
+}
+
+/// INV-MERGE-3.
+#[test]
+fn merge_failures_are_counted_and_lose_nothing() {
+    let visible = SequenceNumberCounter::default();
+    let tree = Config::new("tree", SequenceNumberCounter::default(), visible.clone())
+        .with_shared_fs(Arc::new(MemFs::new()))
+        .with_merge_operator(Arc::new(Strict))
+        .open()
+        .unwrap();
+    tree.insert("key", "1", 1).unwrap();
+    tree.merge("key", "bad", 2).unwrap();
+    tree.merge("key", "2", 3).unwrap();
+    let snapshot = tree.snapshot(2).unwrap();
+    visible.set(4);
+    tree.flush_active_memtable(SeqNo::MAX).unwrap();
+    assert!(tree.major_compact(1 << 20, SeqNo::MAX).unwrap());
+    assert_eq!(tree.metrics().merge_failures.get(), 0, "the snapshot parts the operands from the value");
+    assert_eq!(get(&tree, "key", snapshot.bound()).as_deref(), Some("1"));
+    drop(snapshot);
+    tree.insert("more", "1", 4).unwrap();
+    visible.set(5);
+    tree.flush_active_memtable(SeqNo::MAX).unwrap();
+    assert!(tree.major_compact(1 << 20, SeqNo::MAX).unwrap());
+    assert_eq!(tree.metrics().merge_failures.get(), 1);
+    assert_eq!(tree.tables()[0].entries, 4);
+    assert!(matches!(tree.get("key", SeqNo::MAX), Err(Error::MergeFailed { .. })));
+}
+
 /// INV-MERGE-2.
 #[test]
 fn merge_without_operator_is_refused_before_anything_is_written() {

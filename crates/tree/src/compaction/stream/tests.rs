@@ -3,25 +3,29 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use esker_mem::comparator::{KeyOrder, UserComparator};
 use esker_mem::slice::Slice;
 
 use super::*;
+use crate::error::MergeError;
+use crate::merge_operator::MergeOperator;
 
-/// A version; `origin` is its seqno as written, so that a version is known even with its seqno zeroed.
+/// A version; `origin` is its seqno as written, so that a version is known even with its seqno zeroed. Of what was folded, the
+/// origins stand behind each other, oldest first, a byte each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Version {
     seqno: SeqNo,
     kind: Kind,
-    origin: u8,
+    origin: u64,
 }
 
 const KEY: &[u8] = b"key";
 
 fn history(kinds: &[Kind]) -> Vec<Version> {
-    let numbered = kinds.iter().zip(1u8..);
-    numbered.map(|(kind, n)| Version { seqno: SeqNo::from(n), kind: *kind, origin: n }).collect()
+    let numbered = kinds.iter().zip(1u64..);
+    numbered.map(|(kind, n)| Version { seqno: n, kind: *kind, origin: n }).collect()
 }
 
 /// All sequences of `len` kinds, oldest first.
@@ -45,19 +49,60 @@ fn readers_up_to(top: SeqNo) -> Vec<Readers> {
     all
 }
 
-/// What a read at `bound` finds: the operands newest first, and the value under them.
-fn read(versions: &[Version], bound: SeqNo) -> (Vec<u8>, Option<u8>) {
+fn bytes_of(origin: u64) -> Vec<u8> {
+    origin.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect()
+}
+
+fn origin_of(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |origin, byte| origin << 8 | u64::from(*byte))
+}
+
+/// What a read at `bound` finds: the value and the operands above it, oldest first.
+fn read(versions: &[Version], bound: SeqNo) -> Option<u64> {
     let mut seen: Vec<&Version> = versions.iter().filter(|v| v.seqno < bound).collect();
     seen.sort_by_key(|v| std::cmp::Reverse(v.seqno));
-    let mut operands = Vec::new();
+    let mut found = Vec::new();
     for version in seen {
-        match version.kind {
-            Kind::Merge => operands.push(version.origin),
-            Kind::Put | Kind::BlobPointer => return (operands, Some(version.origin)),
-            Kind::Delete | Kind::SingleDelete => return (operands, None),
+        if !version.kind.is_tombstone() {
+            found.splice(0..0, bytes_of(version.origin));
+        }
+        if version.kind != Kind::Merge {
+            break;
         }
     }
-    (operands, None)
+    Some(origin_of(&found)).filter(|_| !found.is_empty())
+}
+
+/// Who folds operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Folding {
+    /// Nobody.
+    Off,
+    /// One who keeps operands apart.
+    Whole,
+    /// One who makes one operand of several.
+    Partly,
+    /// One who always fails.
+    Failing,
+}
+
+const FOLDINGS: [Folding; 4] = [Folding::Off, Folding::Whole, Folding::Partly, Folding::Failing];
+
+impl MergeOperator for Folding {
+    fn name(&self) -> &'static str {
+        "folding"
+    }
+
+    fn merge(&self, _: &[u8], base: Option<&[u8]>, operands: &[&[u8]]) -> Result<Slice, MergeError> {
+        if *self == Self::Failing {
+            return Err(MergeError::new("it fails"));
+        }
+        Ok(base.into_iter().chain(operands.iter().copied()).collect::<Vec<_>>().concat().into())
+    }
+
+    fn partial_merge(&self, _: &[u8], operands: &[&[u8]]) -> Option<Slice> {
+        (*self == Self::Partly).then(|| operands.concat().into())
+    }
 }
 
 fn bounds(readers: &Readers, top: SeqNo) -> impl Iterator<Item = SeqNo> + '_ {
@@ -83,7 +128,7 @@ fn compact(
     input: &[Version],
     older: &[Version],
     readers: &Readers,
-    breach: Breach,
+    (folding, breach): (Folding, Breach),
 ) -> (Vec<Version>, DropCounts) {
     let limits = limits(newer, input, older, breach);
     let mut readers = readers.clone();
@@ -92,7 +137,9 @@ fn compact(
         Breach::SnapshotsIgnored => readers.snapshots.clear(),
         _ => {}
     }
-    let mut stream = DropStream::new(KeyOrder::Bytes, readers, limits);
+    let operator: Option<SharedMergeOperator> =
+        if folding == Folding::Off { None } else { Some(Arc::new(folding)) };
+    let mut stream = DropStream::new(KeyOrder::Bytes, readers, limits).folding(operator);
     match breach {
         Breach::Rule(rule) => stream.broken = Some(rule),
         Breach::OldestStripeIgnored => stream.settled_below = stream.readers.watermark,
@@ -103,11 +150,11 @@ fn compact(
     let mut output = Vec::new();
     let mut emit = |entry: Entry<'_>| -> Result<(), Infallible> {
         assert_eq!((entry.key, entry.is_new_key), (KEY, output.is_empty()));
-        output.push(Version { seqno: entry.seqno, kind: entry.kind, origin: entry.value[0] });
+        output.push(Version { seqno: entry.seqno, kind: entry.kind, origin: origin_of(entry.value) });
         Ok(())
     };
     for (i, version) in sorted.iter().enumerate() {
-        let (value, is_new_key) = ([version.origin], i == 0);
+        let (value, is_new_key) = (bytes_of(version.origin), i == 0);
         let entry = Entry { key: KEY, is_new_key, seqno: version.seqno, kind: version.kind, value: &value };
         let Ok(()) = stream.push(entry, &mut emit);
     }
@@ -152,13 +199,18 @@ fn keeps_contract_for_life(history: &[Version]) -> bool {
 }
 
 /// Checks one compaction of one placement; says what went wrong.
-fn check_one(history: &[Version], places: &[u8], readers: &Readers, breach: Breach) -> Result<(), String> {
+fn check_one(
+    history: &[Version],
+    places: &[u8],
+    readers: &Readers,
+    rules: (Folding, Breach),
+) -> Result<(), String> {
     let at = |place: u8| -> Vec<Version> {
         history.iter().zip(places).filter(|(_, p)| **p == place).map(|(v, _)| *v).collect()
     };
     let (newer, input, older) = (at(0), at(1), at(2));
-    let (output, _) = compact(&newer, &input, &older, readers, breach);
-    let context = || format!("{history:?}\nplaces {places:?} {readers:?}\noutput {output:?}");
+    let (output, _) = compact(&newer, &input, &older, readers, rules);
+    let context = || format!("{rules:?} {history:?}\nplaces {places:?} {readers:?}\noutput {output:?}");
     let after = [newer.as_slice(), &output, &older].concat();
     let exact = keeps_contract(history);
     for bound in bounds(readers, history.len() as SeqNo + 2) {
@@ -169,9 +221,8 @@ fn check_one(history: &[Version], places: &[u8], readers: &Readers, breach: Brea
             .filter(|v| v.kind == Kind::SingleDelete && v.seqno < bound)
             .map(|v| v.origin)
             .max();
-        let excused = !exact && is.1.is_some_and(|value| weak.is_some_and(|weak| value < weak));
-        let excused =
-            excused || (!exact && is.0.iter().any(|operand| weak.is_some_and(|weak| *operand < weak)));
+        let is_older = |part: &u8| weak.is_some_and(|weak| u64::from(*part) < weak);
+        let excused = !exact && bytes_of(is.unwrap_or_default()).iter().any(is_older);
         if was != is && !excused {
             return Err(format!("read at {bound}: was {was:?}, is {is:?}\n{}", context()));
         }
@@ -200,23 +251,25 @@ fn placements(len: usize, in_order: bool) -> Vec<Vec<u8>> {
 
 const KINDS: [Kind; 4] = [Kind::Put, Kind::Delete, Kind::SingleDelete, Kind::Merge];
 
-fn check_all(len: usize, in_order: bool, breach: Breach) -> Result<(), String> {
+fn check_all(len: usize, in_order: bool, rules: (Folding, Breach)) -> Result<(), String> {
     let (placements, readers) = (placements(len, in_order), readers_up_to(len as SeqNo + 1));
     for history in histories(&KINDS, len) {
         for places in &placements {
             for readers in &readers {
-                check_one(&history, places, readers, breach)?;
+                check_one(&history, places, readers, rules)?;
             }
         }
     }
     Ok(())
 }
 
-/// No allowed read notices a compaction: INV-DROP-1, INV-DROP-2, INV-DROP-3, INV-DROP-4, INV-DROP-5, INV-DROP-7.
+/// No allowed read notices a compaction: INV-DROP-1, INV-DROP-2, INV-DROP-3, INV-DROP-4, INV-DROP-5, INV-DROP-7, INV-MERGE-3.
 #[test]
 fn no_reader_notices_one_compaction() {
-    for len in 1..=4 {
-        check_all(len, true, Breach::None).unwrap();
+    for folding in FOLDINGS {
+        for len in 1..=4 {
+            check_all(len, true, (folding, Breach::None)).unwrap();
+        }
     }
 }
 
@@ -227,17 +280,19 @@ fn no_reader_notices_one_compaction_of_five_versions() {
     for history in histories(&KINDS[..3], 5) {
         for places in &placements {
             for readers in &readers {
-                check_one(&history, places, readers, Breach::None).unwrap();
+                check_one(&history, places, readers, (Folding::Off, Breach::None)).unwrap();
             }
         }
     }
 }
 
-/// INV-DROP-6: nor where versions reached their sources out of order.
+/// INV-DROP-6, INV-MERGE-3: nor where versions reached their sources out of order.
 #[test]
 fn no_reader_notices_out_of_order_seqnos() {
-    for len in 1..=4 {
-        check_all(len, false, Breach::None).unwrap();
+    for folding in FOLDINGS {
+        for len in 1..=4 {
+            check_all(len, false, (folding, Breach::None)).unwrap();
+        }
     }
 }
 
@@ -253,15 +308,22 @@ fn every_broken_rule_is_noticed() {
         Breach::OldestStripeIgnored,
     ];
     for breach in breaches {
-        let noticed = (1..=4).any(|len| check_all(len, true, breach).is_err());
+        let noticed = (1..=4).any(|len| check_all(len, true, (Folding::Off, breach)).is_err());
         assert!(noticed, "{breach:?} went unnoticed");
     }
     for breach in [Breach::NewerStraysIgnored, Breach::OlderStraysIgnored] {
-        let noticed = (1..=4).any(|len| check_all(len, false, breach).is_err());
+        let noticed = (1..=4).any(|len| check_all(len, false, (Folding::Off, breach)).is_err());
         assert!(noticed, "{breach:?} went unnoticed");
     }
+    for rule in [Rule::FoldsWithinStripe, Rule::FoldsOntoNothingAtBottom] {
+        let noticed = (1..=3).any(|len| check_all(len, true, (Folding::Whole, Breach::Rule(rule))).is_err());
+        assert!(noticed, "{rule:?} went unnoticed");
+    }
+    let noticed = (1..=3)
+        .any(|len| check_all(len, false, (Folding::Whole, Breach::Rule(Rule::FoldsOnlyNeighbours))).is_err());
+    assert!(noticed, "folding past strays went unnoticed");
     let breach = Breach::Rule(Rule::WeakDeleteOutlivesShadow);
-    let noticed = lives(4).iter().any(|history| live(history, breach).is_err());
+    let noticed = lives(4).iter().any(|history| live(history, (Folding::Off, breach)).is_err());
     assert!(noticed, "{breach:?} went unnoticed");
 }
 
@@ -270,7 +332,7 @@ type Sources = Vec<Vec<Version>>;
 
 /// Every sequence of compactions of neighbouring sources under readers that come and go; each state must read as the
 /// history does.
-fn live(history: &[Version], breach: Breach) -> Result<(), String> {
+fn live(history: &[Version], rules: (Folding, Breach)) -> Result<(), String> {
     let top = history.len() as SeqNo + 1;
     let all_readers = readers_up_to(top);
     let start: Sources = history.iter().rev().map(|v| vec![*v]).collect();
@@ -290,7 +352,7 @@ fn live(history: &[Version], breach: Breach) -> Result<(), String> {
                 for to in from + 1..=sources.len() {
                     let [newer, input, older] =
                         [&sources[..from], &sources[from..to], &sources[to..]].map(<[Vec<Version>]>::concat);
-                    let (output, _) = compact(&newer, &input, &older, readers, breach);
+                    let (output, _) = compact(&newer, &input, &older, readers, rules);
                     let next = [&sources[..from], &[output], &sources[to..]].concat();
                     for bound in bounds(readers, top) {
                         let (was, is) = (read(history, bound), read(&next.concat(), bound));
@@ -322,12 +384,89 @@ fn lives(len: usize) -> Vec<Vec<Version>> {
 fn no_reader_notices_any_sequence_of_compactions() {
     for len in 1..=4 {
         for history in lives(len) {
-            live(&history, Breach::None).unwrap();
+            live(&history, (Folding::Off, Breach::None)).unwrap();
         }
     }
     let weak = |history: &Vec<Version>| history.iter().any(|v| v.kind == Kind::SingleDelete);
     for history in lives(5).into_iter().filter(weak) {
-        live(&history, Breach::None).unwrap();
+        live(&history, (Folding::Off, Breach::None)).unwrap();
+    }
+}
+
+/// INV-MERGE-3, for every sequence of compactions.
+#[test]
+fn no_reader_notices_any_sequence_of_folds() {
+    for folding in [Folding::Whole, Folding::Partly] {
+        for len in 1..=4 {
+            for history in histories(&[Kind::Put, Kind::Delete, Kind::Merge], len) {
+                live(&history, (folding, Breach::None)).unwrap();
+            }
+        }
+    }
+}
+
+/// What may be folded is: one full compaction below the watermark leaves one version at most, with seqno 0, and no operand.
+#[test]
+fn a_full_compaction_folds_all_operands() {
+    let readers = Readers { watermark: 9, snapshots: vec![] };
+    for folding in [Folding::Whole, Folding::Partly] {
+        for len in 1..=5 {
+            for history in histories(&[Kind::Put, Kind::Delete, Kind::Merge], len) {
+                let (output, counts) = compact(&[], &history, &[], &readers, (folding, Breach::None));
+                let live = read(&history, 9).map(|origin| Version { seqno: 0, kind: Kind::Put, origin });
+                assert_eq!(output, live.into_iter().collect::<Vec<_>>(), "{history:?}");
+                let gone = counts.shadowed + counts.tombstones + counts.folded;
+                assert_eq!(gone + output.len() as u64, len as u64, "{history:?} {counts:?}");
+            }
+        }
+    }
+}
+
+/// Above older data operands become one, if the operator can do that, and stay if it cannot; one that fails changes nothing.
+#[test]
+fn operands_become_one_above_older_data() {
+    let all = history(&[Kind::Put, Kind::Merge, Kind::Merge, Kind::Merge]);
+    let readers = Readers { watermark: 9, snapshots: vec![] };
+    let outcome = |folding, input: &[Version], older: &[Version]| {
+        compact(&[], input, older, &readers, (folding, Breach::None))
+    };
+    let one = Version { seqno: 4, kind: Kind::Merge, origin: 0x02_03_04 };
+    assert_eq!(outcome(Folding::Partly, &all[1..], &all[..1]).0, [one]);
+    for folding in [Folding::Off, Folding::Whole, Folding::Failing] {
+        let (output, counts) = outcome(folding, &all[1..], &all[..1]);
+        assert_eq!(output, [all[3], all[2], all[1]], "{folding:?}");
+        assert_eq!((counts.folded, counts.failed_folds), (0, 0), "{folding:?}");
+    }
+    let (output, counts) = outcome(Folding::Failing, &all, &[]);
+    assert_eq!(output, [all[3], all[2], all[1], Version { seqno: 0, ..all[0] }]);
+    assert_eq!((counts.folded, counts.failed_folds), (0, 1));
+}
+
+/// A key with very many operands is not held as a whole, if the operator can make one operand of several.
+#[test]
+fn many_operands_are_folded_before_more_are_held() {
+    for (folding, most) in [(Folding::Partly, 1024), (Folding::Whole, 5000)] {
+        let readers = Readers { watermark: 9999, snapshots: vec![] };
+        let limits = limits_above(&[], &KeyOrder::Bytes);
+        let mut stream = DropStream::new(KeyOrder::Bytes, readers, limits).folding(Some(Arc::new(folding)));
+        let mut output = Vec::new();
+        let mut emit = |entry: Entry<'_>| -> Result<(), Infallible> {
+            output.push((entry.kind, entry.value.to_vec()));
+            Ok(())
+        };
+        let mut held = 0;
+        let value_of = |seqno: u64| seqno.to_le_bytes()[0];
+        for seqno in (1..=5000).rev() {
+            let (is_new_key, value) = (seqno == 5000, [value_of(seqno)]);
+            let entry = Entry { key: KEY, is_new_key, seqno, kind: Kind::Merge, value: &value };
+            let Ok(()) = stream.push(entry, &mut emit);
+            held = held.max(stream.operands.waiting.len());
+        }
+        let Ok(()) = stream.finish(&mut emit);
+        let all: Vec<u8> = (1..=5000).map(value_of).collect();
+        assert_eq!(output, [(Kind::Put, all)]);
+        assert!(held <= most, "{held} were held");
+        assert_eq!(stream.counts().folded, 4999);
     }
 }
 
@@ -337,7 +476,7 @@ fn a_full_compaction_leaves_one_version() {
     let readers = Readers { watermark: 9, snapshots: vec![] };
     for len in 1..=5 {
         for history in histories(&KINDS[..3], len) {
-            let (output, counts) = compact(&[], &history, &[], &readers, Breach::None);
+            let (output, counts) = compact(&[], &history, &[], &readers, (Folding::Off, Breach::None));
             let live: Vec<Version> =
                 history.last().copied().filter(|v| v.kind == Kind::Put).into_iter().collect();
             let expected: Vec<Version> = live.iter().map(|v| Version { seqno: 0, ..*v }).collect();
@@ -354,8 +493,8 @@ fn a_full_compaction_leaves_one_version() {
 fn each_snapshot_keeps_one_version() {
     let puts = history(&[Kind::Put; 8]);
     let readers = Readers { watermark: 9, snapshots: vec![3, 4, 7] };
-    let (output, _) = compact(&[], &puts, &[], &readers, Breach::None);
-    let kept: Vec<(u8, SeqNo)> = output.iter().map(|v| (v.origin, v.seqno)).collect();
+    let (output, _) = compact(&[], &puts, &[], &readers, (Folding::Off, Breach::None));
+    let kept: Vec<(u64, SeqNo)> = output.iter().map(|v| (v.origin, v.seqno)).collect();
     assert_eq!(kept, [(8, 8), (6, 6), (3, 3), (2, 0)]);
 }
 
@@ -364,7 +503,7 @@ fn each_snapshot_keeps_one_version() {
 fn a_weak_pair_goes_above_older_data() {
     let all = history(&[Kind::Put, Kind::SingleDelete, Kind::Put, Kind::SingleDelete]);
     let readers = Readers { watermark: 9, snapshots: vec![] };
-    let (output, counts) = compact(&[], &all[2..], &all[..2], &readers, Breach::None);
+    let (output, counts) = compact(&[], &all[2..], &all[..2], &readers, (Folding::Off, Breach::None));
     assert_eq!(output, []);
     assert_eq!(counts.weak_pairs, 1);
 }
@@ -419,7 +558,7 @@ fn limits_above(older: &[(&str, &str)], order: &KeyOrder) -> DropLimits {
 /// comparator says so, and only then.
 #[test]
 fn a_weak_delete_stays_with_its_key_under_any_comparator() {
-    let order = KeyOrder::new(std::sync::Arc::new(Reversed));
+    let order = KeyOrder::new(Arc::new(Reversed));
     let limits = limits_above(&[("z", "a")], &order);
     let entries = [
         ("b", 9, Kind::SingleDelete),
