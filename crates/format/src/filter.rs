@@ -11,16 +11,28 @@
 //!
 //! A reader that does not know a kind gets a typed problem and does without the filter: that costs reads and no answers.
 //!
+//! Prefixes of keys may be in a filter beside the keys, under hashes of their own ([`prefix_hash`]); the properties say whether they
+//! are, and by whose rule.
+//!
 //! **Damage.** The envelope's checksum finds it. Hostile bytes can make a filter lie about what it holds, not panic.
 //! Not here: which bits per key a level gets, and what is hashed into it.
 
 pub mod bloom;
 pub mod burr;
 
+use crate::checksum::key_hash;
 use crate::error::{DecodeError, Problem};
 use crate::filter::bloom::{Bloom, BloomBuilder, KIND_BLOOM, STRUCTURE};
 use crate::filter::burr::{Burr, BurrBuilder, KIND_BURR};
 use esker_mem::slice::Slice;
+
+/// The hash that a prefix of keys is added and asked for by: the two halves of [`key_hash`] change places, so that a
+/// prefix and a key of the same bytes have nothing to do with each other.
+#[inline]
+#[must_use]
+pub fn prefix_hash(prefix: &[u8]) -> u64 {
+    key_hash(prefix).rotate_left(32)
+}
 
 /// A decoded filter.
 #[derive(Debug, Clone)]

@@ -104,6 +104,7 @@ impl Core {
             metrics: Arc::clone(&self.metrics),
             order: self.order().clone(),
             merge_operator: self.config.merge_operator_name().map(Arc::from),
+            prefix_extractor: self.config.prefix_extractor.clone(),
         }
     }
 

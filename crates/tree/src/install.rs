@@ -97,6 +97,9 @@ impl<'a> Output<'a> {
     /// Ends the table under construction, if there is one.
     pub(crate) fn end_table(&mut self) -> Result<()> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
+        if writer.contradicts_extractor() {
+            self.core.metrics.prefix_extractor_faults.add(1);
+        }
         let mut table = writer.finish()?;
         table.level = u8::try_from(self.level).unwrap_or(u8::MAX);
         table.run = self.run;

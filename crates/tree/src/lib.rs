@@ -60,6 +60,7 @@ mod pinnable;
 mod policy;
 mod pressure;
 mod runtime;
+mod prefix_extractor;
 mod scan;
 mod seqno;
 mod shape;
@@ -97,6 +98,10 @@ pub use crate::pinnable::PinnableSlice;
 pub use crate::policy::{FilterPolicy, FilterPolicyEntry, LevelPolicy};
 pub use crate::pressure::Backpressure;
 pub use crate::runtime::{BackpressureThresholds, RuntimeConfig, Threshold};
+pub use crate::prefix_extractor::{
+    DelimitedPrefix, FixedPrefix, MAX_PREFIX_BYTES, MAX_PREFIXES, PrefixExtractor, SharedPrefixExtractor,
+    ready_made_extractor,
+};
 pub use crate::scan::Range;
 pub use crate::scan::batch_range::BatchRange;
 pub use crate::scan::guard::{EntryGuard, KvPair};

@@ -50,4 +50,8 @@ pub struct Metrics {
     pub merge_failures: Counter,
     /// Memtables sealed.
     pub memtables_sealed: Counter,
+    /// Tables that scans of a prefix passed over, as their filters said that it is not there.
+    pub prefix_filter_skips: Counter,
+    /// Tables that were written without prefixes in their filter, as the extractor contradicted itself.
+    pub prefix_extractor_faults: Counter,
 }

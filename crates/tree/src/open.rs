@@ -168,6 +168,7 @@ fn build(
         metrics: Arc::clone(&metrics),
         order: config.order.clone(),
         merge_operator: config.merge_operator_name().map(Arc::from),
+        prefix_extractor: config.prefix_extractor.clone(),
     };
     let mut placed = Vec::with_capacity(state.added.len());
     for meta in &state.added {

@@ -21,6 +21,7 @@ use crate::compaction::picker::CompactionStrategy;
 use crate::merge_operator::SharedMergeOperator;
 use crate::policy::{FilterPolicy, FilterPolicyEntry, LevelPolicy};
 use crate::runtime::RuntimeConfig;
+use crate::prefix_extractor::SharedPrefixExtractor;
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
 use crate::table::writer::TableOptions;
 
@@ -70,6 +71,7 @@ pub struct Config {
     pub(crate) filters: FilterPolicy,
     pub(crate) expect_point_read_hits: bool,
     pub(crate) runtime: RuntimeConfig,
+    pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
 }
 
 impl std::fmt::Debug for Config {
@@ -119,6 +121,7 @@ impl Config {
             filters: FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 10.0 }),
             expect_point_read_hits: false,
             runtime: RuntimeConfig::default(),
+            prefix_extractor: None,
         }
     }
 
@@ -257,6 +260,33 @@ impl Config {
         self
     }
 
+    /// Adds prefixes of keys to the filters, so that [`crate::Tree::prefix`] passes over tables that do not have the prefix;
+    /// none by default. Tables that were written under another extractor, by its name, or without one, are read
+    /// without that help.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use esker_tree::{Config, DelimitedPrefix, SeqNo, SequenceNumberCounter};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let seqno = SequenceNumberCounter::default();
+    /// let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default())
+    ///     .prefix_extractor(Arc::new(DelimitedPrefix::new(b'/', 1)))
+    ///     .open()?;
+    /// for key in ["ants/1", "bees/1", "dogs/1"] {
+    ///     tree.insert(key, "", seqno.next())?;
+    /// }
+    /// tree.flush_active_memtable(0)?;
+    /// assert_eq!(tree.prefix("bees/", SeqNo::MAX)?.count(), 1);
+    /// assert_eq!(tree.prefix("cats/", SeqNo::MAX)?.count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn prefix_extractor(mut self, extractor: SharedPrefixExtractor) -> Self {
+        self.prefix_extractor = Some(extractor);
+        self
+    }
+
     pub(crate) fn cache_or_default(&self) -> Arc<Cache> {
         self.cache.clone().unwrap_or_else(|| Arc::new(Cache::with_capacity_bytes(DEFAULT_CACHE_BYTES)))
     }
@@ -281,6 +311,7 @@ impl Config {
             block_size_bytes: *self.block_size_bytes.get(level),
             codec: *self.compression.get(level),
             filter: if filtered { *self.filters.get(level) } else { FilterPolicyEntry::None },
+            prefix_extractor: self.prefix_extractor.clone(),
         }
     }
 }

@@ -14,6 +14,7 @@
 pub(crate) mod batch_range;
 pub(crate) mod guard;
 mod seek;
+pub(crate) mod narrow;
 pub(crate) mod source;
 
 use std::cmp::Ordering;
@@ -31,6 +32,7 @@ use crate::error::Result;
 use crate::merge_operator::SharedMergeOperator;
 use crate::overlay::Overlay;
 use crate::scan::guard::EntryGuard;
+use crate::scan::narrow::narrow;
 use crate::scan::source::Source;
 use crate::state::View;
 use crate::table::cursor::Fill;
@@ -125,8 +127,9 @@ impl Range {
     }
 
     /// The keys that begin with `prefix`. Only byte order is known to keep them together: under another order all
-    /// keys are looked at.
+    /// keys are looked at. Tables that do not have the prefix by their filters are left out.
     pub(crate) fn with_prefix(core: &Core, view: Arc<View>, bound: SeqNo, prefix: &[u8]) -> Self {
+        let view = narrow(core, view, prefix);
         if core.order().is_bytes() {
             return Self::new(core, view, bound, &prefix_range(prefix));
         }

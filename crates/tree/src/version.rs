@@ -82,6 +82,12 @@ impl Version {
         Self { levels, runs, highest_seqno, file_bytes }
     }
 
+    /// Of this version the runs that `narrow` makes of its runs, for a read that needs no more. It knows no levels.
+    pub(crate) fn narrowed(&self, narrow: impl FnMut(&Run) -> Option<Run>) -> Self {
+        let runs = self.runs.iter().filter_map(narrow).collect();
+        Self { levels: Vec::new(), runs, highest_seqno: self.highest_seqno }
+    }
+
     /// For each level its runs, newest first.
     pub(crate) fn levels(&self) -> &[Vec<Run>] {
         &self.levels

@@ -34,6 +34,7 @@ use crate::cache::{BlockSlots, Cache, DescriptorTable, FileKey, HeldBlock, Resid
 use crate::error::{Error, Result};
 use crate::found::{Found, Keep};
 use crate::metrics::Metrics;
+use crate::prefix_extractor::SharedPrefixExtractor;
 
 /// What all tables of a tree share.
 #[derive(Clone)]
@@ -45,6 +46,7 @@ pub(crate) struct TableSource {
     pub(crate) order: KeyOrder,
     /// The name of the tree's merge operator.
     pub(crate) merge_operator: Option<Arc<str>>,
+    pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
 }
 
 /// One table file.
@@ -184,6 +186,14 @@ impl Table {
     #[inline]
     pub(crate) fn may_contain(&self, hash: u64) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.may_contain(hash))
+    }
+
+    /// Whether the table may hold a key that begins with the boundary of this hash ([`esker_format::filter::prefix_hash`]).
+    /// Always so unless the filter has the boundaries of the tree's own extractor (INV-PREFIX-2).
+    pub(crate) fn may_contain_prefix(&self, hash: u64) -> bool {
+        let extractor = self.source.prefix_extractor.as_ref().map(|extractor| extractor.name());
+        let has_prefixes = extractor.is_some() && self.properties.prefix_extractor.as_deref() == extractor;
+        !has_prefixes || self.properties.range_tombstones > 0 || self.may_contain(hash)
     }
 
     /// Asks the processor for what [`Table::may_contain`] will look at.

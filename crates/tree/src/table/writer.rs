@@ -2,7 +2,8 @@
 //!
 //! Data blocks are closed at the block size and gathered in a buffer that is written about a megabyte at a time. A
 //! block's index entry waits for the next key, so that the separator between the two can be as short as possible.
-//! Hashes for the filter are gathered once per user key; the filter is built at the end, when their number is known.
+//! Hashes for the filter are gathered once per user key ([`super::filter_keys`]); the filter is built at the end, when their
+//! number is known.
 //! A block of another table may be taken over as it lies there ([`TableWriter::add_block`]); its keys are still hashed.
 //!
 //! The file is written under its final name: a table becomes part of a tree by the manifest alone, and one that no
@@ -14,11 +15,9 @@ use std::sync::Arc;
 
 use esker_env::fs::{FsFile, OpenOptions, SharedFs};
 use esker_format::block::{BlockHandle, BlockType, encode_block, seal_block};
-use esker_format::checksum::key_hash;
 use esker_format::codec::Codec;
 use esker_format::data_block::DataBlock;
 use esker_format::data_block::builder::DataBlockBuilder;
-use esker_format::filter::FilterBuilder;
 use esker_format::ids::TableId;
 use esker_format::index_block::INDEX_KIND_WHOLE;
 use esker_format::index_block::builder::IndexBuilder;
@@ -33,6 +32,8 @@ use esker_mem::slice::Slice;
 
 use crate::error::{Error, Result};
 use crate::policy::FilterPolicyEntry;
+use crate::prefix_extractor::SharedPrefixExtractor;
+use crate::table::filter_keys::FilterKeys;
 
 /// How a table is written.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ pub(crate) struct TableOptions {
     pub(crate) block_size_bytes: u32,
     pub(crate) codec: Codec,
     pub(crate) filter: FilterPolicyEntry,
+    pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
 }
 
 /// What is gathered before it is written to the file.
@@ -61,7 +63,7 @@ pub(crate) struct TableWriter {
     index: IndexBuilder,
     /// A closed block whose index entry waits for the next key.
     closed: Option<Closed>,
-    hashes: Option<FilterBuilder>,
+    filter_keys: Option<FilterKeys>,
     properties: Properties,
     id: TableId,
     smallest: Slice,
@@ -93,15 +95,15 @@ impl TableWriter {
     ) -> Result<Self> {
         let file = fs.open(&path, &OpenOptions::create_new()).map_err(|e| Error::io("create", &path, e))?;
         let is_bytes = options.order.is_bytes();
-        let filter = options.filter.builder();
+        let filter_keys = FilterKeys::new(options.filter, options.prefix_extractor.as_ref());
         let properties = Properties {
             comparator: options.order.name().to_owned(),
             format_version: FORMAT_VERSION,
             created_unix_millis,
             codec_id: options.codec.id(),
             index_kind: INDEX_KIND_WHOLE,
-            filter_kind: filter.as_ref().map_or(0, FilterBuilder::kind_id),
-            filter_policy: filter.as_ref().map(|filter| filter.policy_name().to_owned()),
+            filter_kind: filter_keys.as_ref().map_or(0, FilterKeys::kind_id),
+            filter_policy: filter_keys.as_ref().map(|keys| keys.policy_name().to_owned()),
             lowest_seqno: SeqNo::MAX,
             merge_operator: options.merge_operator.clone(),
             ..Properties::default()
@@ -113,7 +115,7 @@ impl TableWriter {
             block: DataBlockBuilder::new(is_bytes),
             index: IndexBuilder::new(is_bytes),
             closed: None,
-            hashes: filter,
+            filter_keys,
             properties,
             id,
             smallest: Slice::empty(),
@@ -137,7 +139,12 @@ impl TableWriter {
     /// Whether so many hashes wait for the filter that the table should end before the next key.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.hashes.as_ref().is_some_and(|hashes| hashes.len() >= MAX_FILTER_KEYS)
+        self.filter_keys.as_ref().is_some_and(|keys| keys.len() >= MAX_FILTER_KEYS)
+    }
+
+    /// Whether the prefix extractor contradicted itself, so that the table will not name it.
+    pub(crate) fn contradicts_extractor(&self) -> bool {
+        self.filter_keys.as_ref().is_some_and(FilterKeys::is_contradicted)
     }
 
     /// Adds an entry: after the last one in internal order. `is_new_key` says whether its key is another one.
@@ -157,8 +164,8 @@ impl TableWriter {
         if self.block.is_empty() {
             self.begin_block(key, is_new_key);
         }
-        if is_new_key && let Some(hashes) = &mut self.hashes {
-            hashes.add_hash(key_hash(key));
+        if is_new_key && let Some(keys) = &mut self.filter_keys {
+            keys.add(key);
         }
         self.block.add(key, seqno, kind, value);
         self.properties.count(kind, key.len(), value.len());
@@ -192,8 +199,8 @@ impl TableWriter {
         self.begin_block(&key, true);
         for index in 0..block.len() {
             let value = block.step(index, &mut key);
-            if let Some(hashes) = &mut self.hashes {
-                hashes.add_hash(key_hash(&key));
+            if let Some(keys) = &mut self.filter_keys {
+                keys.add(&key);
             }
             self.properties.count(block.kind(index), key.len(), value.len());
         }
@@ -276,9 +283,9 @@ impl TableWriter {
             self.close_block()?;
         }
         self.index_closed(None);
-        let filter = self.hashes.take().map(|mut hashes| {
+        let filter = self.filter_keys.take().map(|keys| {
             self.payload.clear();
-            hashes.finish(&mut self.payload);
+            self.properties.prefix_extractor = keys.finish(&mut self.payload);
             self.add_metadata(BlockType::Filter)
         });
         self.payload.clear();

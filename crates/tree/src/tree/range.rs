@@ -104,6 +104,9 @@ impl Tree {
 
     /// The live keys that begin with `prefix`, at `bound`. Under a comparator of your own that means looking at all keys.
     ///
+    /// Tables whose filter says that they have none are passed over, where there is a prefix extractor
+    /// ([`crate::Config::prefix_extractor`]).
+    ///
     /// # Errors
     ///
     /// As [`Self::range`].

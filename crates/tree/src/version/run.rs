@@ -80,6 +80,13 @@ impl Run {
         self.tables.get(self.position(key, order)).map(|table| &**table)
     }
 
+    /// The run of some of its tables.
+    pub(crate) fn part(&self, range: std::ops::Range<usize>) -> Self {
+        let tables = self.tables.get(range.clone()).unwrap_or_default().to_vec();
+        let heads = self.heads.get(range).unwrap_or_default().to_vec();
+        Self { id: self.id, tables, heads, highest_seqno: self.highest_seqno }
+    }
+
     /// Whether the tables are in order and disjoint.
     pub(crate) fn is_disjoint(&self, order: &KeyOrder) -> bool {
         self.tables.windows(2).all(|pair| match pair {

@@ -12,6 +12,7 @@
 mod admission;
 mod batches;
 mod block_copies;
+mod comparators;
 mod concurrency;
 mod erase;
 mod faults;
@@ -19,6 +20,7 @@ mod merges;
 mod model;
 mod overlays;
 mod reads;
+mod prefixes;
 mod sealed;
 mod settings;
 mod snapshots;

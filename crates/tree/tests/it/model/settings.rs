@@ -7,8 +7,9 @@ use esker_env::fs::SharedFs;
 use esker_env::memory::MemFs;
 use esker_format::codec::Codec;
 use esker_tree::{
-    Cache, Config, DescriptorTable, FilterPolicy, FilterPolicyEntry, KeyOrder, LevelPolicy, Leveled,
-    MergeError, MergeOperator, SequenceNumberCounter, SharedComparator, Tree, UserComparator, UserValue,
+    Cache, Config, DelimitedPrefix, DescriptorTable, FilterPolicy, FilterPolicyEntry, FixedPrefix, KeyOrder,
+    LevelPolicy, Leveled, MergeError, MergeOperator, SequenceNumberCounter, SharedComparator, Tree, UserComparator,
+    UserValue,
 };
 
 use super::dice::Dice;
@@ -124,6 +125,15 @@ pub(crate) struct Settings {
     cache_bytes: u64,
     descriptors: usize,
     manifest_rotate_bytes: u64,
+    prefixes: Prefixes,
+}
+
+/// The prefix extractor.
+#[derive(Clone, Copy, Debug)]
+enum Prefixes {
+    None,
+    Fixed(usize),
+    Delimited(usize),
 }
 
 impl Settings {
@@ -161,6 +171,12 @@ impl Settings {
             cache_bytes: dice.pick(&[0, 16 << 10, 64 << 10, 1 << 20]),
             descriptors: dice.pick(&[1, 8, 64]),
             manifest_rotate_bytes: dice.pick(&[2 << 10, 64 << 10]),
+            prefixes: dice.pick(&[
+                Prefixes::None,
+                Prefixes::Fixed(1),
+                Prefixes::Fixed(6),
+                Prefixes::Delimited(3),
+            ]),
         }
     }
 
@@ -189,6 +205,13 @@ impl Settings {
         if self.merging != Merging::Refused {
             let folds_operands = self.merging == Merging::FoldsOperandsToo;
             config = config.with_merge_operator(Arc::new(Appender { folds_operands }));
+        }
+        match self.prefixes {
+            Prefixes::None => {}
+            Prefixes::Fixed(len) => config = config.prefix_extractor(Arc::new(FixedPrefix::new(len))),
+            Prefixes::Delimited(depth) => {
+                config = config.prefix_extractor(Arc::new(DelimitedPrefix::new(b'/', depth)));
+            }
         }
         config.open()
     }
