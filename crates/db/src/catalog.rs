@@ -86,28 +86,29 @@ impl CatalogFile {
         self.keyspaces.values()
     }
 
-    /// The name of a keyspace's comparator.
-    pub(crate) fn comparator(&self, id: KeyspaceId) -> Option<&str> {
-        self.keyspaces.get(&id).map(|keyspace| keyspace.comparator.as_str())
+    /// What the catalog knows of a keyspace.
+    pub(crate) fn keyspace(&self, id: KeyspaceId) -> Option<&KeyspaceRecord> {
+        self.keyspaces.get(&id)
     }
 
-    /// Adds a keyspace under the next id; durable when this returns.
-    pub(crate) fn add(&mut self, name: &str, comparator: &str, created_unix_millis: u64) -> Result<()> {
+    /// Adds a keyspace, which gets the next id; durable when this returns.
+    pub(crate) fn add(&mut self, record: KeyspaceRecord) -> Result<()> {
         let id = self.next;
-        let record = KeyspaceRecord {
-            id,
-            name: name.to_owned(),
-            comparator: comparator.to_owned(),
-            created_unix_millis,
-            ..KeyspaceRecord::default()
-        };
-        self.keyspaces.insert(id, record);
+        self.keyspaces.insert(id, KeyspaceRecord { id, ..record });
         self.next = id.next();
         let written = self.write();
         if written.is_err() {
             self.keyspaces.remove(&id);
         }
         written
+    }
+
+    /// Names the prefix extractor of a keyspace that had none; durable when this returns.
+    pub(crate) fn name_prefix_extractor(&mut self, id: KeyspaceId, extractor: &str) -> Result<()> {
+        if let Some(keyspace) = self.keyspaces.get_mut(&id) {
+            keyspace.prefix_extractor = Some(extractor.to_owned());
+        }
+        self.write()
     }
 
     /// Removes a keyspace; durable when this returns.

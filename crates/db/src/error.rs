@@ -67,6 +67,15 @@ pub enum Error {
         /// The name of the one that the caller gave.
         given: String,
     },
+    /// A keyspace has another prefix extractor; tables written under this one would be no help to the other.
+    WrongPrefixExtractor {
+        /// The keyspace.
+        keyspace: String,
+        /// The extractor's name in the catalog; none if it has none, which only opening the database can change.
+        stored: Option<String>,
+        /// The name of the one that the caller gave, if any.
+        given: Option<String>,
+    },
     /// An option has a value that cannot work.
     InvalidOption {
         /// The option.
@@ -205,6 +214,7 @@ impl Error {
             | Self::InvalidKeyspaceName { .. }
             | Self::ForeignHandle { .. }
             | Self::WrongComparator { .. }
+            | Self::WrongPrefixExtractor { .. }
             | Self::InvalidOption { .. }
             | Self::NotADatabase { .. } => ErrorKind::InvalidInput,
             Self::KeyspaceNotFound { .. } | Self::KeyspaceDropped { .. } | Self::DatabaseNotFound { .. } => {
@@ -264,6 +274,15 @@ impl fmt::Display for Error {
                 "keyspace {keyspace:?} is ordered by comparator {stored:?}, not {given:?}: \
                  name it with its options on the builder"
             ),
+            Self::WrongPrefixExtractor { keyspace, stored, given } => {
+                let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
+                let (stored, given) = (name(stored), name(given));
+                write!(
+                    f,
+                    "keyspace {keyspace:?} has prefix extractor {stored}, not {given}: \
+                     name it with its options on the builder"
+                )
+            }
             Self::InvalidOption { option, problem } => write!(f, "option {option}: {problem}"),
             Self::Closed => f.write_str("the database is closed"),
             Self::DatabaseNotFound { path } => write!(f, "there is no database at {}", path.display()),

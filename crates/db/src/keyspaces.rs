@@ -15,6 +15,9 @@
 
 use std::sync::Arc;
 
+use esker_format::catalog::KeyspaceRecord;
+use esker_tree::ready_made_extractor;
+
 use crate::background;
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -35,14 +38,16 @@ pub(crate) fn open_or_create(
     core.health.check_open()?;
     let mut catalog = core.catalog();
     if let Some(found) = core.registry.find(name) {
-        let stored = catalog.comparator(found.id).unwrap_or_default();
-        check_comparator(name, stored, options)?;
+        if let Some(record) = catalog.keyspace(found.id) {
+            check_names(record, options)?;
+            check_extractor(record, options)?;
+        }
         return Ok(found);
     }
     core.health.check_writable()?;
     let id = catalog.next_id();
     let keyspace = Arc::new(core.trees.create(id, name, options)?);
-    let added = catalog.add(name, options.comparator_name(), core.clock.unix_millis());
+    let added = catalog.add(options.record(name, core.clock.unix_millis()));
     added.inspect_err(|error| core.fail(Error::clone(error)))?;
     core.registry.add(Arc::clone(&keyspace));
     Ok(keyspace)
@@ -71,15 +76,30 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a comparator other than the one that the keyspace was made with (INV-KEYSPACE-7).
-pub(crate) fn check_comparator(name: &str, stored: &str, options: &KeyspaceOptions) -> Result<()> {
+/// Refuses a comparator or a prefix extractor other than the one that the keyspace was made with, or got since
+/// (INV-KEYSPACE-7). One that had no extractor may get one.
+pub(crate) fn check_names(record: &KeyspaceRecord, options: &KeyspaceOptions) -> Result<()> {
     let given = options.comparator_name();
-    if stored == given {
+    if record.comparator != given {
+        return Err(Error::WrongComparator {
+            keyspace: record.name.clone(),
+            stored: record.comparator.clone(),
+            given: given.to_owned(),
+        });
+    }
+    if record.prefix_extractor.is_some() { check_extractor(record, options) } else { Ok(()) }
+}
+
+/// Refuses any prefix extractor but the one that the catalog names; a ready-made one need not be given again.
+fn check_extractor(record: &KeyspaceRecord, options: &KeyspaceOptions) -> Result<()> {
+    let given = options.prefix_extractor_name();
+    let is_known = || record.prefix_extractor.as_deref().and_then(ready_made_extractor).is_some();
+    if record.prefix_extractor.as_deref() == given || given.is_none() && is_known() {
         return Ok(());
     }
-    Err(Error::WrongComparator {
-        keyspace: name.to_owned(),
-        stored: stored.to_owned(),
-        given: given.to_owned(),
+    Err(Error::WrongPrefixExtractor {
+        keyspace: record.name.clone(),
+        stored: record.prefix_extractor.clone(),
+        given: given.map(str::to_owned),
     })
 }

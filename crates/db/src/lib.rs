@@ -84,7 +84,10 @@ mod write_batch;
 
 pub use esker_mem::comparator::{ByteOrder, SharedComparator, UserComparator};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
-pub use esker_tree::{Codec, DroppedRange, FilterPolicy, FilterPolicyEntry, LevelPolicy};
+pub use esker_tree::{
+    Codec, DelimitedPrefix, DroppedRange, FilterPolicy, FilterPolicyEntry, FixedPrefix, LevelPolicy,
+    PrefixExtractor, SharedPrefixExtractor,
+};
 
 pub use crate::builder::Builder;
 pub use crate::database::Database;

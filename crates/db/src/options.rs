@@ -9,8 +9,9 @@
 use std::time::Duration;
 
 use esker_env::spawn::processors;
-use esker_mem::comparator::SharedComparator;
-use esker_tree::{Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy};
+use esker_format::catalog::KeyspaceRecord;
+use esker_mem::comparator::{KeyOrder, SharedComparator};
+use esker_tree::{Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy, SharedPrefixExtractor};
 
 use crate::error::{Error, Result};
 
@@ -180,6 +181,7 @@ pub struct KeyspaceOptions {
     pub(crate) expect_point_read_hits: bool,
     pub(crate) memtable_bytes: Option<usize>,
     pub(crate) compression: Option<LevelPolicy<Codec>>,
+    pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
 }
 
 impl KeyspaceOptions {
@@ -258,6 +260,28 @@ impl KeyspaceOptions {
         self
     }
 
+    /// Adds prefixes of keys to the filters, so that scans of a prefix pass over tables that do not have it. Its name is stored: a
+    /// keyspace can get one whenever the database is opened, and from then on opens with no other. One of your own must then be
+    /// named on the builder, like a comparator; ready-made ones are known by their names. Default: none.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// use std::sync::Arc;
+    /// use esker::{Database, DelimitedPrefix, KeyspaceOptions};
+    ///
+    /// let options = KeyspaceOptions::new().prefix_extractor(Arc::new(DelimitedPrefix::new(b'/', 1)));
+    /// let db = Database::builder(folder.path().join("my.db")).keyspace("files", options.clone()).open()?;
+    /// let files = db.keyspace("files", options)?;
+    /// files.put("ants/1", "")?;
+    /// assert_eq!(files.prefix("ants/").count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn prefix_extractor(mut self, extractor: SharedPrefixExtractor) -> Self {
+        self.prefix_extractor = Some(extractor);
+        self
+    }
+
     /// The codecs to write with.
     pub(crate) fn compression_or_default(&self) -> LevelPolicy<Codec> {
         match &self.compression {
@@ -269,9 +293,28 @@ impl KeyspaceOptions {
         }
     }
 
-    /// The name of the comparator.
+    /// The name of the comparator: that of byte order for whatever is byte order.
     pub(crate) fn comparator_name(&self) -> &str {
-        self.comparator.as_ref().map_or("esker.bytes", |comparator| comparator.name())
+        match &self.comparator {
+            Some(comparator) if !comparator.is_lexicographic() => comparator.name(),
+            _ => KeyOrder::Bytes.name(),
+        }
+    }
+
+    /// The name of the prefix extractor.
+    pub(crate) fn prefix_extractor_name(&self) -> Option<&str> {
+        self.prefix_extractor.as_ref().map(|extractor| extractor.name())
+    }
+
+    /// What the catalog is to know of a keyspace with these options, but for its id.
+    pub(crate) fn record(&self, name: &str, created_unix_millis: u64) -> KeyspaceRecord {
+        KeyspaceRecord {
+            name: name.to_owned(),
+            comparator: self.comparator_name().to_owned(),
+            prefix_extractor: self.prefix_extractor_name().map(str::to_owned),
+            created_unix_millis,
+            ..KeyspaceRecord::default()
+        }
     }
 }
 
@@ -284,6 +327,7 @@ impl std::fmt::Debug for KeyspaceOptions {
             .field("expect_point_read_hits", &self.expect_point_read_hits)
             .field("memtable_bytes", &self.memtable_bytes)
             .field("compression", &self.compression)
+            .field("prefix_extractor", &self.prefix_extractor_name())
             .finish()
     }
 }

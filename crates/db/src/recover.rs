@@ -26,7 +26,7 @@ use esker_env::spawn::{Spawn, processors};
 use esker_format::catalog::KeyspaceRecord;
 use esker_format::file_name::{FileKind, FileName, KEYSPACES_FOLDER, parse_keyspace_folder};
 use esker_mem::seqno::SeqNo;
-use esker_tree::SequenceNumberCounter;
+use esker_tree::{SequenceNumberCounter, ready_made_extractor};
 
 use crate::background;
 use crate::backpressure::Backpressure;
@@ -35,7 +35,7 @@ use crate::commit::Pipeline;
 use crate::core::{Core, Engine, Jobs};
 use crate::error::{Error, Result};
 use crate::health::Health;
-use crate::keyspaces::{DEFAULT_KEYSPACE, check_comparator};
+use crate::keyspaces::{DEFAULT_KEYSPACE, check_names};
 use crate::options::{DatabaseOptions, KeyspaceOptions};
 use crate::parallel::Team;
 use crate::replay::{Replay, flush_all};
@@ -74,14 +74,8 @@ pub(crate) fn open(
     let split = options.memory();
     let visible = SequenceNumberCounter::default();
     let trees = Trees::new(Arc::clone(fs), Arc::clone(&environs.clock), path, split, visible.clone());
-    let catalog = open_catalog(&environs, path, &trees, resolve, options.create_if_missing)?;
-    let registry = Registry::default();
-    for record in catalog.keyspaces() {
-        let keyspace_options = resolve(&record.name);
-        check_record(path, record)?;
-        check_comparator(&record.name, &record.comparator, &keyspace_options)?;
-        registry.add(Arc::new(trees.open(record.id, &record.name, &keyspace_options)?));
-    }
+    let mut catalog = open_catalog(&environs, path, &trees, resolve, options.create_if_missing)?;
+    let registry = open_trees(path, &trees, &mut catalog, resolve)?;
     remove_orphans(fs, &trees, &registry)?;
 
     let found = find_segments(fs, path)?;
@@ -200,8 +194,30 @@ fn open_catalog(
     let options = resolve(DEFAULT_KEYSPACE);
     let mut catalog = CatalogFile::new(Arc::clone(fs), path, Arc::clone(&environs.random));
     trees.create(catalog.next_id(), DEFAULT_KEYSPACE, &options)?;
-    catalog.add(DEFAULT_KEYSPACE, options.comparator_name(), environs.clock.unix_millis())?;
+    catalog.add(options.record(DEFAULT_KEYSPACE, environs.clock.unix_millis()))?;
     Ok(catalog)
+}
+
+/// Step 3: opens the trees of all keyspaces, under the names that the catalog has for what orders and filters them.
+fn open_trees(path: &Path, trees: &Trees, catalog: &mut CatalogFile, resolve: &Resolver) -> Result<Registry> {
+    let registry = Registry::default();
+    let mut new_extractors = Vec::new();
+    for record in catalog.keyspaces() {
+        let mut keyspace_options = resolve(&record.name);
+        check_record(path, record)?;
+        check_names(record, &keyspace_options)?;
+        if let (Some(name), None) = (&record.prefix_extractor, &keyspace_options.prefix_extractor) {
+            keyspace_options.prefix_extractor = ready_made_extractor(name);
+        }
+        registry.add(Arc::new(trees.open(record.id, &record.name, &keyspace_options)?));
+        if let (None, Some(name)) = (&record.prefix_extractor, keyspace_options.prefix_extractor_name()) {
+            new_extractors.push((record.id, name.to_owned()));
+        }
+    }
+    for (id, name) in new_extractors {
+        catalog.name_prefix_extractor(id, &name)?;
+    }
+    Ok(registry)
 }
 
 /// Removes folders of keyspaces that are not in the catalog: dropped, or never finished.
@@ -220,8 +236,7 @@ fn remove_orphans(fs: &SharedFs, trees: &Trees, registry: &Registry) -> Result<(
 
 /// Refuses keyspaces that need what this version lacks.
 fn check_record(path: &Path, record: &KeyspaceRecord) -> Result<()> {
-    let missing = record.merge_operator.as_ref().or(record.prefix_extractor.as_ref());
-    missing.map_or(Ok(()), |missing| {
+    record.merge_operator.as_ref().map_or(Ok(()), |missing| {
         let problem = format!("keyspace {:?} needs {missing:?}, which this version cannot take", record.name);
         Err(Error::Unsupported { path: path.to_path_buf(), problem })
     })

@@ -127,6 +127,9 @@ impl Trees {
         if let Some(comparator) = &options.comparator {
             config = config.comparator(Arc::clone(comparator));
         }
+        if let Some(extractor) = &options.prefix_extractor {
+            config = config.prefix_extractor(Arc::clone(extractor));
+        }
         let tree = config.open().map_err(|error| Error::tree(name, error))?;
         Ok(KeyspaceState::new(id, name.to_owned(), tree, folder))
     }

@@ -11,6 +11,11 @@ use crate::error::ErrorKind;
 
 const BYTES: &str = "esker.bytes";
 
+fn keyspace(name: &str, comparator: &str, created_unix_millis: u64) -> KeyspaceRecord {
+    let (name, comparator) = (name.to_owned(), comparator.to_owned());
+    KeyspaceRecord { name, comparator, created_unix_millis, ..KeyspaceRecord::default() }
+}
+
 fn directory() -> PathBuf {
     PathBuf::from("/db")
 }
@@ -40,13 +45,14 @@ fn keyspaces_and_the_next_id_survive() {
     let fs = disk();
     assert!(reopen(&fs).unwrap().is_none());
     let mut catalog = fresh(&fs);
-    catalog.add("default", BYTES, 7).unwrap();
-    catalog.add("users", "reversed", 8).unwrap();
+    catalog.add(keyspace("default", BYTES, 7)).unwrap();
+    catalog.add(keyspace("users", "reversed", 8)).unwrap();
     catalog.remove(KeyspaceId(2)).unwrap();
     let catalog = reopen(&fs.crash(CrashPolicy::LoseUnsynced)).unwrap().unwrap();
     assert_eq!(names(&catalog), ["default"]);
     assert_eq!(catalog.next_id(), KeyspaceId(3), "2 is not used again");
-    assert_eq!(catalog.comparator(KeyspaceId(1)), Some(BYTES));
+    let found = catalog.keyspace(KeyspaceId(1)).unwrap();
+    assert_eq!((found.comparator.as_str(), found.created_unix_millis), (BYTES, 7));
 }
 
 #[test]
@@ -54,19 +60,19 @@ fn a_crash_at_any_call_leaves_the_old_catalog_or_the_new_one() {
     // INV-KEYSPACE-2
     let calls = {
         let fs = disk();
-        fresh(&fs).add("a", BYTES, 0).unwrap();
+        fresh(&fs).add(keyspace("a", BYTES, 0)).unwrap();
         fs.set_plan(FaultPlan::default());
-        reopen(&fs).unwrap().unwrap().add("b", BYTES, 0).unwrap();
+        reopen(&fs).unwrap().unwrap().add(keyspace("b", BYTES, 0)).unwrap();
         fs.mutating_calls()
     };
     assert!(calls >= 8);
     for call in 1..=calls {
         for seed in 0..20 {
             let fs = disk();
-            fresh(&fs).add("a", BYTES, 0).unwrap();
+            fresh(&fs).add(keyspace("a", BYTES, 0)).unwrap();
             let mut catalog = reopen(&fs).unwrap().unwrap();
             fs.set_plan(FaultPlan::crash_at(call));
-            let added = catalog.add("b", BYTES, 0);
+            let added = catalog.add(keyspace("b", BYTES, 0));
             let found = reopen(&fs.crash(CrashPolicy::Random { seed })).unwrap().unwrap();
             let whole = names(&found) == ["a", "b"];
             assert!(whole || (added.is_err() && names(&found) == ["a"]), "call {call}, seed {seed}");
@@ -78,7 +84,7 @@ fn a_crash_at_any_call_leaves_the_old_catalog_or_the_new_one() {
 fn a_failed_change_is_settled_by_writing_again() {
     let fs = disk();
     let mut catalog = fresh(&fs);
-    catalog.add("a", BYTES, 0).unwrap();
+    catalog.add(keyspace("a", BYTES, 0)).unwrap();
     for call in 1..9 {
         fs.set_plan(FaultPlan::error(Strike::At(call), InjectedError::DeviceFailed));
         if catalog.remove(KeyspaceId(1)).is_ok() {
@@ -98,7 +104,7 @@ fn a_failed_change_is_settled_by_writing_again() {
 #[test]
 fn damage_is_named() {
     let fs = disk();
-    fresh(&fs).add("a", BYTES, 0).unwrap();
+    fresh(&fs).add(keyspace("a", BYTES, 0)).unwrap();
     for name in ["CURRENT", "000001.catalog"] {
         let path = directory().join(name);
         let whole = fs.contents(&path).unwrap();

@@ -14,6 +14,7 @@ mod crash;
 mod erase;
 mod kill;
 mod model;
+mod prefixes;
 mod recovery;
 mod refusals;
 mod replay;
