@@ -61,7 +61,7 @@
 //! and moving from block to block.
 
 pub mod builder;
-mod fingerprints;
+pub mod fingerprints;
 pub mod layout;
 mod step;
 pub mod walk;
@@ -313,6 +313,13 @@ impl<P: Deref<Target = [u8]>> DataBlock<P> {
             std::mem::swap(&mut previous, &mut key);
         }
         Ok(())
+    }
+
+    /// Whether it has fingerprints.
+    #[inline]
+    #[must_use]
+    pub fn has_fingerprints(&self) -> bool {
+        !self.layout.fingerprints(&self.payload).is_empty()
     }
 
     #[inline]

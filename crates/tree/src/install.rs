@@ -73,11 +73,12 @@ impl<'a> Output<'a> {
         self.writer()?.add_block(block, stored, seqnos)
     }
 
-    /// Whether a block of another table may be added as it is: it was written with `codec`, and fits in where the table
-    /// under construction is.
-    pub(crate) fn takes_block(&self, codec: Option<Codec>, payload_bytes: usize) -> bool {
+    /// Whether a block of another table may be added as it is: it was written with `codec`, has fingerprints only where this level's
+    /// blocks may have them, and fits in where the table under construction is.
+    pub(crate) fn takes_block(&self, codec: Option<Codec>, block: &DataBlock) -> bool {
         codec == Some(self.options.codec)
-            && self.writer.as_ref().is_some_and(|writer| writer.takes_block(payload_bytes))
+            && self.options.fingerprints.allows(block.has_fingerprints())
+            && self.writer.as_ref().is_some_and(|writer| writer.takes_block(block.payload_len()))
     }
 
     #[inline]

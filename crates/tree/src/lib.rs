@@ -95,9 +95,11 @@ pub use crate::metrics::{Counter, Metrics};
 pub use crate::options::{Config, ManifestRecoveryMode};
 pub use crate::overlay::{Overlay, OverlayMemtable};
 pub use crate::pinnable::PinnableSlice;
-pub use crate::policy::{FilterPolicy, FilterPolicyEntry, LevelPolicy};
 pub use crate::pressure::Backpressure;
 pub use crate::runtime::{BackpressureThresholds, RuntimeConfig, Threshold};
+pub use crate::policy::{
+    BlockSizePolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, HashRatioPolicy, LevelPolicy,
+};
 pub use crate::prefix_extractor::{
     DelimitedPrefix, FixedPrefix, MAX_PREFIX_BYTES, MAX_PREFIXES, PrefixExtractor, SharedPrefixExtractor,
     ready_made_extractor,

@@ -12,6 +12,7 @@ use esker_env::fs::{Fs, SharedFs};
 use esker_env::os::OsFs;
 use esker_env::random::{Random, SystemRandom};
 use esker_format::codec::Codec;
+use esker_format::data_block::fingerprints::Fingerprints;
 use esker_mem::arena::ArenaPool;
 use esker_mem::comparator::{KeyOrder, SharedComparator};
 
@@ -19,7 +20,9 @@ use crate::cache::{Cache, DescriptorTable};
 use crate::compaction::leveled::Leveled;
 use crate::compaction::picker::CompactionStrategy;
 use crate::merge_operator::SharedMergeOperator;
-use crate::policy::{FilterPolicy, FilterPolicyEntry, LevelPolicy};
+use crate::policy::{
+    BlockSizePolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, HashRatioPolicy, LevelPolicy,
+};
 use crate::runtime::RuntimeConfig;
 use crate::prefix_extractor::SharedPrefixExtractor;
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
@@ -66,8 +69,10 @@ pub struct Config {
     pub(crate) manifest_recovery: ManifestRecoveryMode,
     pub(crate) manifest_rotate_bytes: u64,
     pub(crate) memtable_capacity_bytes: usize,
-    pub(crate) block_size_bytes: LevelPolicy<u32>,
-    pub(crate) compression: LevelPolicy<Codec>,
+    pub(crate) block_size_bytes: BlockSizePolicy,
+    pub(crate) compression: CompressionPolicy,
+    pub(crate) index_compression: CompressionPolicy,
+    pub(crate) hash_ratio: Option<HashRatioPolicy>,
     pub(crate) filters: FilterPolicy,
     pub(crate) expect_point_read_hits: bool,
     pub(crate) runtime: RuntimeConfig,
@@ -118,6 +123,8 @@ impl Config {
             memtable_capacity_bytes: 64 << 20,
             block_size_bytes: LevelPolicy::all(8 << 10),
             compression: LevelPolicy::all(Codec::None),
+            index_compression: LevelPolicy::all(Codec::None),
+            hash_ratio: None,
             filters: FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 10.0 }),
             expect_point_read_hits: false,
             runtime: RuntimeConfig::default(),
@@ -225,15 +232,31 @@ impl Config {
 
     /// The size at which a data block is closed, in bytes, by level; 8 KiB by default.
     #[must_use]
-    pub fn data_block_size_policy(mut self, policy: LevelPolicy<u32>) -> Self {
+    pub fn data_block_size_policy(mut self, policy: BlockSizePolicy) -> Self {
         self.block_size_bytes = policy;
         self
     }
 
     /// The codec of data blocks, by level; none by default.
     #[must_use]
-    pub fn data_block_compression_policy(mut self, policy: LevelPolicy<Codec>) -> Self {
+    pub fn data_block_compression_policy(mut self, policy: CompressionPolicy) -> Self {
         self.compression = policy;
+        self
+    }
+
+    /// The codec of index blocks, by level; none by default. They are decompressed when a table is opened, or the index is loaded.
+    #[must_use]
+    pub fn index_block_compression_policy(mut self, policy: CompressionPolicy) -> Self {
+        self.index_compression = policy;
+        self
+    }
+
+    /// Bytes of hash index for each entry of a data block, by level. Zero is none; anything more is a fingerprint of one byte, the
+    /// only size there is. By default a block has fingerprints where they pay: where many of its keys are alike in the eight bytes after
+    /// their common prefix. Only byte order has use for them. It shows in tables written from now on.
+    #[must_use]
+    pub fn data_block_hash_ratio_policy(mut self, policy: HashRatioPolicy) -> Self {
+        self.hash_ratio = Some(policy);
         self
     }
 
@@ -310,6 +333,12 @@ impl Config {
             merge_operator: self.merge_operator_name().map(str::to_owned),
             block_size_bytes: *self.block_size_bytes.get(level),
             codec: *self.compression.get(level),
+            index_codec: *self.index_compression.get(level),
+            fingerprints: match self.hash_ratio.as_ref().map(|policy| *policy.get(level)) {
+                None => Fingerprints::WhereTied,
+                Some(ratio) if ratio > 0.0 => Fingerprints::Always,
+                Some(_) => Fingerprints::Never,
+            },
             filter: if filtered { *self.filters.get(level) } else { FilterPolicyEntry::None },
             prefix_extractor: self.prefix_extractor.clone(),
         }

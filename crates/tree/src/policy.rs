@@ -7,8 +7,11 @@
 //! lookup asks one filter a level whatever the level's size, so a false positive is cheapest to avoid where keys are
 //! few. The sum of the rates is least, for a given memory, where each level's rate is in proportion to its keys.
 //!
+//! The other policies are plain values by level, under the names that users know.
+//!
 //! Not here: what a filter looks like (`esker_format::filter`), when it is built ([`crate::table::writer`]).
 
+use esker_format::codec::Codec;
 use esker_format::filter::FilterBuilder;
 use esker_format::filter::bloom::BloomBuilder;
 use esker_format::filter::burr::BurrBuilder;
@@ -49,6 +52,15 @@ impl<T> LevelPolicy<T> {
         self.first.get(level).unwrap_or(&self.last)
     }
 }
+
+/// Sizes of data blocks by level, in bytes.
+pub type BlockSizePolicy = LevelPolicy<u32>;
+
+/// Codecs by level.
+pub type CompressionPolicy = LevelPolicy<Codec>;
+
+/// Bytes of hash index for each entry of a data block, by level: see [`crate::Config::data_block_hash_ratio_policy`].
+pub type HashRatioPolicy = LevelPolicy<f32>;
 
 /// The filters of each level's tables.
 ///

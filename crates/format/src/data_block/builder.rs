@@ -5,7 +5,7 @@
 //! entry stores of both is one stretch, copied at once. Nothing is allocated per entry, and after the first block nothing per block.
 
 use crate::column::ColumnShape;
-use crate::data_block::fingerprints::{TieCounter, fingerprint};
+use crate::data_block::fingerprints::{Fingerprints, TieCounter, fingerprint};
 use crate::data_block::layout::{FLAG_FINGERPRINTS, FLAG_HEADS, FLAG_KINDS, FLAG_WIDE_OFFSETS, HEADER_BYTES};
 use crate::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::varint::{put_varint, varint_len};
@@ -17,6 +17,7 @@ use esker_mem::seqno::SeqNo;
 #[derive(Debug, Default)]
 pub struct DataBlockBuilder {
     order_is_bytes: bool,
+    fingerprints: Fingerprints,
     /// Keys and values, one after the other.
     data: Vec<u8>,
     entries: Vec<Gathered>,
@@ -42,6 +43,12 @@ impl DataBlockBuilder {
     #[must_use]
     pub fn new(order_is_bytes: bool) -> Self {
         Self { order_is_bytes, ..Self::default() }
+    }
+
+    /// Which blocks get fingerprints, from the next one on.
+    #[must_use]
+    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
+        Self { fingerprints, ..self }
     }
 
     /// Adds an entry, which must follow the last one: user key ascending, then seqno descending. The caller keeps the limits of
@@ -144,7 +151,11 @@ impl DataBlockBuilder {
         }
         let wide = last_start > usize::from(u16::MAX);
         assert!(u32::try_from(last_start).is_ok(), "the caller cuts the block after a large entry");
-        let has_fingerprints = ties.asks_for_fingerprints();
+        let has_fingerprints = match self.fingerprints {
+            Fingerprints::WhereTied => ties.asks_for_fingerprints(),
+            Fingerprints::Always => self.order_is_bytes,
+            Fingerprints::Never => false,
+        };
         self.put_header(wide, has_fingerprints, out);
         let seqnos = self.seqno_column();
         let heads_len = if self.order_is_bytes { 8 * count } else { 0 };

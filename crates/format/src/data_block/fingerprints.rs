@@ -7,8 +7,8 @@
 //! fingerprint is that of the wanted key is compared: one entry as a rule, and in every 256th a stranger more.
 //! The technique is the hash index of RocksDB's data blocks, as a column.
 //!
-//! A block has the column if ties longer than four entries cover more than a tenth of it: without ties the byte per
-//! entry would buy nothing. Only point lookups use it; a seek needs the neighbours and searches in order.
+//! A block has the column if ties longer than four entries cover more than a tenth of it, unless its writer says otherwise
+//! ([`Fingerprints`]): without ties the byte per entry would buy nothing. Only point lookups use it; a seek needs the neighbours and searches in order.
 //!
 //! Not here: the place of the column in the block, which is in [`crate::data_block`]'s byte table.
 
@@ -21,6 +21,30 @@ pub(crate) const SHORT_TIE: usize = 4;
 #[inline]
 pub(crate) fn fingerprint(key: &[u8]) -> u8 {
     key_hash(key).to_be_bytes()[0]
+}
+
+/// Which blocks get fingerprints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fingerprints {
+    /// Those in which they are worth their byte per entry.
+    #[default]
+    WhereTied,
+    /// All. Blocks of another than byte order have no heads, and no use for them.
+    Always,
+    /// None.
+    Never,
+}
+
+impl Fingerprints {
+    /// Whether a block that was written elsewhere is as one written under this rule would be.
+    #[must_use]
+    pub const fn allows(self, has_fingerprints: bool) -> bool {
+        match self {
+            Self::WhereTied => true,
+            Self::Always => has_fingerprints,
+            Self::Never => !has_fingerprints,
+        }
+    }
 }
 
 /// Counts ties while a builder lays down heads.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::data_block::builder::DataBlockBuilder;
+use crate::data_block::fingerprints::Fingerprints;
 use crate::test_bytes::{damaged, example};
 use esker_mem::comparator::UserComparator;
 use esker_mem::seqno::MAX_SEQNO;
@@ -246,6 +247,37 @@ fn has_fingerprints(payload: &[u8]) -> bool {
 }
 
 /// The column is there where ties are long, and only there; answers are the same with and without it.
+/// Whatever a writer says, a block answers the same.
+#[test]
+fn fingerprints_can_be_forced_and_forbidden() {
+    for is_tied in [false, true] {
+        for (rule, expected) in
+            [(Fingerprints::Always, true), (Fingerprints::Never, false), (Fingerprints::WhereTied, is_tied)]
+        {
+            let mut builder = DataBlockBuilder::new(true).with_fingerprints(rule);
+            let key = |i: u32| if is_tied { format!("{:08}/object/{i}", i / 20) } else { format!("{i:04}") };
+            let keys: Vec<String> = (100..300).map(key).collect();
+            keys.iter().for_each(|key| builder.add(key.as_bytes(), 7, Kind::Put, key.as_bytes()));
+            let mut payload = Vec::new();
+            builder.finish(&mut payload);
+            assert_eq!(has_fingerprints(&payload), expected, "{rule:?}, tied: {is_tied}");
+            let block = DataBlock::decode(Slice::from(payload)).unwrap();
+            assert_eq!(block.has_fingerprints(), expected);
+            assert_eq!(rule.allows(!expected), rule == Fingerprints::WhereTied);
+            for key in &keys {
+                let found = block.find(key.as_bytes(), 8, &KeyOrder::Bytes).unwrap();
+                assert_eq!(block.entry(found).value, key.as_bytes());
+                assert!(block.find(format!("{key}x").as_bytes(), 8, &KeyOrder::Bytes).is_none());
+            }
+        }
+    }
+    let mut whole = DataBlockBuilder::new(false).with_fingerprints(Fingerprints::Always);
+    whole.add(b"k", 1, Kind::Put, b"");
+    let mut payload = Vec::new();
+    whole.finish(&mut payload);
+    assert!(!has_fingerprints(&payload), "there are no heads to tell apart");
+}
+
 #[test]
 fn long_ties_get_fingerprints() {
     for (group, expected) in [(1, false), (3, false), (4, false), (10, true), (40, true)] {

@@ -7,7 +7,7 @@
 //! - its checksum is right ([`crate::table::sequence`] hands out no other), and it stands alone;
 //! - its entries are puts of different keys, the first of which is new ([`DropStream::pass`] judges the rest);
 //! - no table must end amid its keys;
-//! - it was written with the codec of the output level, has about its block size, and leaves no small block before it.
+//! - it was written with the codec of the output level and as its hash policy wants it, has about its block size, and leaves no small block before it.
 //!
 //! Not here: the rules themselves ([`crate::compaction::stream`], [`crate::compaction::cut`]).
 
@@ -82,7 +82,7 @@ impl Rewrite<'_> {
             return Ok(false);
         };
         let block = &whole.block;
-        if !self.tables.output.takes_block(input.codec(), block.payload_len()) {
+        if !self.tables.output.takes_block(input.codec(), block) {
             return Ok(false);
         }
         let last = block.len() - 1;

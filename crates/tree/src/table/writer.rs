@@ -18,6 +18,7 @@ use esker_format::block::{BlockHandle, BlockType, encode_block, seal_block};
 use esker_format::codec::Codec;
 use esker_format::data_block::DataBlock;
 use esker_format::data_block::builder::DataBlockBuilder;
+use esker_format::data_block::fingerprints::Fingerprints;
 use esker_format::ids::TableId;
 use esker_format::index_block::INDEX_KIND_WHOLE;
 use esker_format::index_block::builder::IndexBuilder;
@@ -43,6 +44,8 @@ pub(crate) struct TableOptions {
     pub(crate) merge_operator: Option<String>,
     pub(crate) block_size_bytes: u32,
     pub(crate) codec: Codec,
+    pub(crate) index_codec: Codec,
+    pub(crate) fingerprints: Fingerprints,
     pub(crate) filter: FilterPolicyEntry,
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
 }
@@ -112,7 +115,7 @@ impl TableWriter {
             fs: Arc::clone(fs),
             path,
             file,
-            block: DataBlockBuilder::new(is_bytes),
+            block: DataBlockBuilder::new(is_bytes).with_fingerprints(options.fingerprints),
             index: IndexBuilder::new(is_bytes),
             closed: None,
             filter_keys,
@@ -270,9 +273,9 @@ impl TableWriter {
     }
 
     /// Appends a block of metadata.
-    fn add_metadata(&mut self, ty: BlockType) -> BlockHandle {
+    fn add_metadata(&mut self, ty: BlockType, codec: Codec) -> BlockHandle {
         let offset = self.written + self.buffer.len() as u64;
-        let len = encode_block(ty, &self.payload, Codec::None, &mut self.buffer);
+        let len = encode_block(ty, &self.payload, codec, &mut self.buffer);
         BlockHandle { offset, len }
     }
 
@@ -286,16 +289,16 @@ impl TableWriter {
         let filter = self.filter_keys.take().map(|keys| {
             self.payload.clear();
             self.properties.prefix_extractor = keys.finish(&mut self.payload);
-            self.add_metadata(BlockType::Filter)
+            self.add_metadata(BlockType::Filter, Codec::None)
         });
         self.payload.clear();
         self.index.finish(&mut self.payload);
-        let index = self.add_metadata(BlockType::Index);
+        let index = self.add_metadata(BlockType::Index, self.options.index_codec);
         self.properties.smallest_key = self.smallest.clone();
         self.properties.largest_key = Slice::new(&self.last_key);
         self.payload.clear();
         self.properties.encode(&mut self.payload);
-        let properties = self.add_metadata(BlockType::Properties);
+        let properties = self.add_metadata(BlockType::Properties, Codec::None);
         let footer = Footer { index: Some(index), filter, range_tombstones: None, properties };
         self.buffer.extend_from_slice(&footer.encode());
         self.write_buffer()?;

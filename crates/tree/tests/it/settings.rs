@@ -54,6 +54,70 @@ fn block_size_codec_and_filter_bits_show_in_the_tables() {
     }
 }
 
+/// One byte an entry, wherever it is said; without a word, where keys are alike.
+#[test]
+fn data_block_hash_ratio_policy_shows_in_the_blocks() {
+    let size = |tied: bool, policy: Option<LevelPolicy<f32>>, compact| {
+        let mut config = config(&Arc::new(MemFs::new()));
+        if let Some(policy) = policy {
+            config = config.data_block_hash_ratio_policy(policy);
+        }
+        let tree = config.open().unwrap();
+        for i in 0..4000 {
+            let key = if tied { format!("{:08}/object/{i}", i / 20) } else { format!("{i:08}") };
+            tree.insert(key, [b'v'; 64], i).unwrap();
+            if i == 1999 {
+                tree.flush_active_memtable(0).unwrap();
+            }
+        }
+        tree.flush_active_memtable(0).unwrap();
+        if compact {
+            assert!(tree.major_compact(64 << 20, 0).unwrap());
+        }
+        for i in (0..4000).step_by(7) {
+            let key = if tied { format!("{:08}/object/{i}", i / 20) } else { format!("{i:08}") };
+            assert!(tree.contains_key(&key, SeqNo::MAX).unwrap());
+            assert!(!tree.contains_key(format!("{key}x"), SeqNo::MAX).unwrap());
+        }
+        tree.tables().iter().map(|table| table.size_bytes).sum::<u64>()
+    };
+    for (tied, compact) in [(false, false), (true, false), (false, true), (true, true)] {
+        let with = size(tied, Some(LevelPolicy::all(1.0)), compact);
+        let without = size(tied, Some(LevelPolicy::all(0.0)), compact);
+        assert!((3900..4600).contains(&(with - without)), "{with} and {without} bytes");
+        let usual = size(tied, None, compact);
+        assert!(
+            usual.abs_diff(if tied { with } else { without }) < 400,
+            "{usual} of {without} to {with} bytes"
+        );
+    }
+    // By level, also for blocks that a compaction could copy.
+    let below = size(false, Some(LevelPolicy::new([0.0, 1.0])), true);
+    assert!(below.abs_diff(size(false, Some(LevelPolicy::all(1.0)), true)) < 400);
+    let above = size(false, Some(LevelPolicy::new([1.0, 0.0])), true);
+    assert!(above.abs_diff(size(false, Some(LevelPolicy::all(0.0)), true)) < 400);
+}
+
+#[test]
+fn index_block_compression_policy_shows_in_the_file() {
+    if !Codec::Lz4.is_available() {
+        return;
+    }
+    let table = |policy: LevelPolicy<Codec>, compact| {
+        let change = |config: Config| {
+            config.data_block_size_policy(LevelPolicy::all(128)).index_block_compression_policy(policy)
+        };
+        table_of(change, compact)
+    };
+    let plain = table(LevelPolicy::all(Codec::None), false);
+    let packed = table(LevelPolicy::all(Codec::Lz4), false);
+    assert!(packed.size_bytes + packed.index_bytes / 8 < plain.size_bytes, "{packed:?} {plain:?}");
+    assert_eq!(packed.index_bytes, plain.index_bytes, "in memory it is the same");
+    let below = LevelPolicy::new([Codec::None, Codec::Lz4]);
+    assert_eq!(table(below.clone(), false).size_bytes, plain.size_bytes);
+    assert!(table(below, true).size_bytes < plain.size_bytes);
+}
+
 #[test]
 fn the_last_level_has_no_filter_where_hits_are_expected() {
     assert!(table_of(|config| config, true).filter_bytes > 0);

@@ -126,6 +126,9 @@ pub(crate) struct Settings {
     descriptors: usize,
     manifest_rotate_bytes: u64,
     prefixes: Prefixes,
+    index_codec: Codec,
+    /// Less than nothing leaves it unsaid.
+    hash_ratio: f32,
 }
 
 /// The prefix extractor.
@@ -171,6 +174,8 @@ impl Settings {
             cache_bytes: dice.pick(&[0, 16 << 10, 64 << 10, 1 << 20]),
             descriptors: dice.pick(&[1, 8, 64]),
             manifest_rotate_bytes: dice.pick(&[2 << 10, 64 << 10]),
+            index_codec: dice.pick(&[Codec::None, Codec::Lz4]),
+            hash_ratio: dice.pick(&[-1.0, 0.0, 1.0]),
             prefixes: dice.pick(&[
                 Prefixes::None,
                 Prefixes::Fixed(1),
@@ -205,6 +210,10 @@ impl Settings {
         if self.merging != Merging::Refused {
             let folds_operands = self.merging == Merging::FoldsOperandsToo;
             config = config.with_merge_operator(Arc::new(Appender { folds_operands }));
+        }
+        config = config.index_block_compression_policy(LevelPolicy::all(self.index_codec));
+        if self.hash_ratio >= 0.0 {
+            config = config.data_block_hash_ratio_policy(LevelPolicy::new([1.0, self.hash_ratio]));
         }
         match self.prefixes {
             Prefixes::None => {}
