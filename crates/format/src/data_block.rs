@@ -12,15 +12,16 @@
 //! | 6 | 2 | flags | below |
 //! | 8 | 1 | kind | of every entry; 0 if there is a kinds column |
 //! | 9 | 1 | seqno width | 0..=8 bytes per entry |
-//! | 10 | 6 | reserved | 0 |
+//! | 10 | 2 | suffix length | of every entry with flag 64; else 0 |
+//! | 12 | 4 | value length | of every entry with flag 64; else 0 |
 //! | 16 | 8 | seqno base | the lowest seqno |
 //! | 24 | 8·count | heads | little-endian numbers; only with flag 1 |
-//! | | 2·count or 4·count | offsets | of entries, from the first entry on; 4 bytes each with flag 2 |
+//! | | 2·count or 4·count | offsets | of entries, from the first entry on; 4 bytes each with flag 2; none with flag 64 |
 //! | | count | fingerprints | only with flag 8 |
 //! | | width·count | seqnos | seqno − base ([`crate::column`]) |
 //! | | count | kinds | only with flag 4 |
 //! | | lcp | prefix | |
-//! | | | entries | each `suffix length varint ‖ remainder ‖ value`; the suffix length counts the head |
+//! | | | entries | each `suffix length varint ‖ remainder ‖ value`, with flag 64 `remainder ‖ value`; the suffix length counts the head |
 //!
 //! | flag | |
 //! |--:|---|
@@ -28,6 +29,7 @@
 //! | 2 | wide offsets: the last entry begins beyond 65,535 |
 //! | 4 | kinds column: entries differ in kind |
 //! | 8 | fingerprints: many heads are equal; only with flag 1 |
+//! | 64 | even: all entries have suffixes of one length and values of one length, so where an entry stands is a multiplication |
 //! | 16, 32 | reserved: expiry column, entry checksums. A reader refuses them and all others |
 //!
 //! Entries are sorted by user key, then seqno descending; a user key may come several times.
@@ -55,6 +57,18 @@
 //! 61 70                     prefix "ap"
 //! 03 72 65 64               suffix of 3 bytes, all in the head; value "red"
 //! 05                        suffix of 5 bytes; no value
+//! ```
+//!
+//! And an even one, `ab@3 = put "x"` and `ac@3 = put "y"`:
+//!
+//! ```text
+//! 02 00 00 00 01 00         2 entries, common prefix of 1 byte
+//! 41 00 00 00               flags: heads, even; puts; no column of seqnos
+//! 01 00 01 00 00 00         suffixes of 1 byte, values of 1 byte
+//! 03 00 00 00 00 00 00 00   seqno base 3
+//! 00 00 00 00 00 00 00 62   head "b"
+//! 00 00 00 00 00 00 00 63   head "c"
+//! 61 78 79                  prefix "a", values "x" and "y"
 //! ```
 //!
 //! Not here: building ([`builder`]), checking and access by index ([`layout`]), walking ([`walk`]), steps of a merge (`step.rs`),

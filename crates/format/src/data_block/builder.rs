@@ -6,7 +6,9 @@
 
 use crate::column::ColumnShape;
 use crate::data_block::fingerprints::{Fingerprints, TieCounter, fingerprint};
-use crate::data_block::layout::{FLAG_FINGERPRINTS, FLAG_HEADS, FLAG_KINDS, FLAG_WIDE_OFFSETS, HEADER_BYTES};
+use crate::data_block::layout::{
+    FLAG_EVEN, FLAG_FINGERPRINTS, FLAG_HEADS, FLAG_KINDS, FLAG_WIDE_OFFSETS, HEADER_BYTES,
+};
 use crate::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::varint::{put_varint, varint_len};
 use esker_mem::head::head;
@@ -27,6 +29,8 @@ pub struct DataBlockBuilder {
     lowest_seqno: SeqNo,
     highest_seqno: SeqNo,
     has_several_kinds: bool,
+    /// Keys or values differ in length.
+    is_uneven: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +70,8 @@ impl DataBlockBuilder {
         );
         if let Some(last) = self.entries.last() {
             self.has_several_kinds |= last.kind != kind;
+            self.is_uneven |=
+                (last.value_at - last.key_at, last.value_end - last.value_at) != (key.len(), value.len());
             self.lowest_seqno = self.lowest_seqno.min(seqno);
             self.highest_seqno = self.highest_seqno.max(seqno);
             self.lcp = common_prefix(self.data.get(..self.lcp).unwrap_or_default(), key);
@@ -101,7 +107,9 @@ impl DataBlockBuilder {
     #[must_use]
     pub fn size_estimate(&self) -> usize {
         let count = self.entries.len();
-        let per_entry = 3 + usize::from(self.has_several_kinds) + usize::from(self.seqno_column().width);
+        let lengths = if self.is_uneven { 3 } else { 0 };
+        let per_entry =
+            lengths + usize::from(self.has_several_kinds) + usize::from(self.seqno_column().width);
         let value_bytes = self.data.len() - self.key_bytes;
         let suffix_bytes = self.key_bytes - count * self.lcp;
         let heads = if self.order_is_bytes { 8 * count } else { 0 };
@@ -144,12 +152,13 @@ impl DataBlockBuilder {
         let (mut last_start, mut end) = (0, 0);
         for entry in &self.entries {
             let suffix = self.suffix(entry);
-            (last_start, end) = (end, end + varint_len(suffix.len() as u64) + self.stored(entry).len());
+            let length_len = if self.is_uneven { varint_len(suffix.len() as u64) } else { 0 };
+            (last_start, end) = (end, end + length_len + self.stored(entry).len());
             if self.order_is_bytes {
                 ties.add(head(suffix));
             }
         }
-        let wide = last_start > usize::from(u16::MAX);
+        let wide = self.is_uneven && last_start > usize::from(u16::MAX);
         assert!(u32::try_from(last_start).is_ok(), "the caller cuts the block after a large entry");
         let has_fingerprints = match self.fingerprints {
             Fingerprints::WhereTied => ties.asks_for_fingerprints(),
@@ -159,7 +168,11 @@ impl DataBlockBuilder {
         self.put_header(wide, has_fingerprints, out);
         let seqnos = self.seqno_column();
         let heads_len = if self.order_is_bytes { 8 * count } else { 0 };
-        let offsets_len = if wide { 4 * count } else { 2 * count };
+        let offsets_len = match (self.is_uneven, wide) {
+            (false, _) => 0,
+            (true, false) => 2 * count,
+            (true, true) => 4 * count,
+        };
         let fingerprints_len = if has_fingerprints { count } else { 0 };
         let kinds_len = if self.has_several_kinds { count } else { 0 };
         let at = out.len();
@@ -186,7 +199,9 @@ impl DataBlockBuilder {
             *kind = entry.kind as u8;
         }
         prefix.copy_from_slice(self.data.get(..self.lcp).unwrap_or_default());
-        if wide {
+        if !self.is_uneven {
+            self.put_even_entries(stored);
+        } else if wide {
             self.put_entries(stored, offsets.as_chunks_mut().0.iter_mut(), u32::to_le_bytes);
         } else {
             // No start is beyond 65,535.
@@ -194,6 +209,17 @@ impl DataBlockBuilder {
             self.put_entries(stored, offsets.as_chunks_mut().0.iter_mut(), narrow);
         }
         self.reset();
+    }
+
+    /// Fills the entries behind the prefix, where all have one shape.
+    #[inline]
+    fn put_even_entries(&self, mut rest: &mut [u8]) {
+        for entry in &self.entries {
+            let stored = self.stored(entry);
+            let (target, behind) = std::mem::take(&mut rest).split_at_mut(stored.len());
+            target.copy_from_slice(stored);
+            rest = behind;
+        }
     }
 
     /// Fills the offsets column and the entries behind the prefix.
@@ -223,6 +249,7 @@ impl DataBlockBuilder {
             (wide, FLAG_WIDE_OFFSETS),
             (self.has_several_kinds, FLAG_KINDS),
             (has_fingerprints, FLAG_FINGERPRINTS),
+            (!self.is_uneven, FLAG_EVEN),
         ] {
             flags |= if set { flag } else { 0 };
         }
@@ -235,7 +262,15 @@ impl DataBlockBuilder {
         out.extend_from_slice(&count.to_le_bytes());
         out.extend_from_slice(&lcp.to_le_bytes());
         out.extend_from_slice(&flags.to_le_bytes());
-        out.extend_from_slice(&[uniform_kind, seqnos.width, 0, 0, 0, 0, 0, 0]);
+        out.extend_from_slice(&[uniform_kind, seqnos.width]);
+        // Both fit: these are limits of the data model.
+        let shape = self.entries.first().filter(|_| !self.is_uneven).map(|entry| {
+            let suffix_len = u16::try_from(self.suffix(entry).len()).unwrap_or(u16::MAX);
+            (suffix_len, u32::try_from(entry.value_end - entry.value_at).unwrap_or(u32::MAX))
+        });
+        let (suffix_len, value_len) = shape.unwrap_or_default();
+        out.extend_from_slice(&suffix_len.to_le_bytes());
+        out.extend_from_slice(&value_len.to_le_bytes());
         out.extend_from_slice(&seqnos.base.to_le_bytes());
     }
 
@@ -270,6 +305,7 @@ impl DataBlockBuilder {
         self.lowest_seqno = 0;
         self.highest_seqno = 0;
         self.has_several_kinds = false;
+        self.is_uneven = false;
     }
 }
 

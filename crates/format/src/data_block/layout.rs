@@ -25,6 +25,7 @@ pub(crate) const FLAG_HEADS: u16 = 1;
 pub(crate) const FLAG_WIDE_OFFSETS: u16 = 2;
 pub(crate) const FLAG_KINDS: u16 = 4;
 pub(crate) const FLAG_FINGERPRINTS: u16 = 8;
+pub(crate) const FLAG_EVEN: u16 = 64;
 
 /// The parts of one payload.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub(crate) struct Layout {
     pub(crate) lcp: usize,
     pub(crate) has_heads: bool,
     wide_offsets: bool,
+    /// Where all entries have one shape, there are no offsets, and no lengths in the entries.
+    even: Option<Even>,
     /// `None` where there is a kinds column.
     pub(crate) kind: Option<Kind>,
     seqnos: ColumnShape,
@@ -42,6 +45,15 @@ pub(crate) struct Layout {
     kinds_at: usize,
     prefix_at: usize,
     pub(crate) entries_at: usize,
+}
+
+/// The shape of every entry of an even block.
+#[derive(Debug, Clone, Copy)]
+struct Even {
+    suffix_len: usize,
+    remainder_len: usize,
+    /// Remainder and value.
+    entry_len: usize,
 }
 
 /// One entry, taken apart but not copied.
@@ -83,9 +95,10 @@ impl Layout {
         let lcp = usize::from(reader.u16()?);
         let flags = reader.u16()?;
         let [kind, seqno_width] = reader.array()?;
-        let reserved: [u8; 6] = reader.array()?;
+        let (suffix_len, value_len) = (reader.u16()?, reader.u32()?);
         reader.u64()?;
-        let unknown = flags & !(FLAG_HEADS | FLAG_WIDE_OFFSETS | FLAG_KINDS | FLAG_FINGERPRINTS);
+        let known = FLAG_HEADS | FLAG_WIDE_OFFSETS | FLAG_KINDS | FLAG_FINGERPRINTS | FLAG_EVEN;
+        let unknown = flags & !known;
         if unknown != 0 {
             return Err(reader.error(Problem::Unsupported { what: "data block flags", id: unknown.into() }));
         }
@@ -97,13 +110,19 @@ impl Layout {
             (false, _) => {}
         }
         let needs_heads = lcp > 0 || flags & FLAG_FINGERPRINTS != 0;
-        if count == 0 || seqno_width > 8 || reserved != [0; 6] || (flags & FLAG_HEADS == 0 && needs_heads) {
+        let is_even = flags & FLAG_EVEN != 0;
+        let shape_is_sound = if is_even {
+            usize::from(suffix_len) <= MAX_KEY_BYTES - lcp && flags & FLAG_WIDE_OFFSETS == 0
+        } else {
+            suffix_len == 0 && value_len == 0
+        };
+        if count == 0 || seqno_width > 8 || !shape_is_sound || (flags & FLAG_HEADS == 0 && needs_heads) {
             return Err(reader.invalid("the header describes a block that a builder makes"));
         }
         // Sizes as u64: the largest count times the largest width cannot overflow it.
         let n = count as u64;
         reader.bytes(if flags & FLAG_HEADS != 0 { 8 * n } else { 0 })?;
-        reader.bytes(if flags & FLAG_WIDE_OFFSETS != 0 { 4 * n } else { 2 * n })?;
+        reader.bytes(offset_width(flags) as u64 * n)?;
         reader.bytes(if flags & FLAG_FINGERPRINTS != 0 { n } else { 0 })?;
         reader.bytes(u64::from(seqno_width) * n)?;
         let kinds = reader.bytes(if kinds_in_column { n } else { 0 })?;
@@ -114,7 +133,10 @@ impl Layout {
         let layout = Self::of_checked(payload);
         layout.check_heads(payload)?;
         layout.check_seqnos(payload)?;
-        layout.check_entries(payload)?;
+        match &layout.even {
+            Some(even) => layout.check_even_entries(even, payload, reader.rest().len())?,
+            None => layout.check_entries(payload)?,
+        }
         Ok(layout)
     }
 
@@ -123,7 +145,27 @@ impl Layout {
     #[inline]
     pub(crate) fn of_checked(payload: &[u8]) -> Self {
         let header = payload.first_chunk().unwrap_or(&[0; HEADER_BYTES]);
-        let &[a, b, c, d, lcp_low, lcp_high, flags_low, flags_high, kind, width, ..] = header;
+        let &[
+            a,
+            b,
+            c,
+            d,
+            lcp_low,
+            lcp_high,
+            flags_low,
+            flags_high,
+            kind,
+            width,
+            shape @ ..,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+        ] = header;
         let count = u32::from_le_bytes([a, b, c, d]) as usize;
         let lcp = usize::from(u16::from_le_bytes([lcp_low, lcp_high]));
         let flags = u16::from_le_bytes([flags_low, flags_high]);
@@ -131,7 +173,7 @@ impl Layout {
         let has_heads = flags & FLAG_HEADS != 0;
         let wide_offsets = flags & FLAG_WIDE_OFFSETS != 0;
         let offsets_at = HEADER_BYTES + if has_heads { 8 * count } else { 0 };
-        let fingerprints_at = offsets_at + if wide_offsets { 4 * count } else { 2 * count };
+        let fingerprints_at = offsets_at + offset_width(flags) * count;
         let seqnos_at = fingerprints_at + if flags & FLAG_FINGERPRINTS != 0 { count } else { 0 };
         let kinds_at = seqnos_at + usize::from(width) * count;
         let prefix_at = kinds_at + if flags & FLAG_KINDS != 0 { count } else { 0 };
@@ -140,6 +182,7 @@ impl Layout {
             lcp,
             has_heads,
             wide_offsets,
+            even: (flags & FLAG_EVEN != 0).then(|| Even::new(shape, has_heads)),
             // Without a column of kinds, every entry has the one in the header.
             kind: if flags & FLAG_KINDS == 0 { Kind::from_u8(kind) } else { None },
             seqnos: ColumnShape { base, width },
@@ -187,6 +230,11 @@ impl Layout {
     /// Where the parts of the entry at `index` lie, which begins at `start`: where the entry before it ends.
     #[inline(always)]
     pub(crate) fn parts_from(&self, payload: &[u8], index: usize, start: usize) -> Parts {
+        if let Some(even) = &self.even {
+            // As the start is given, all is known but for the end of a payload that nobody checked.
+            let (value_at, end) = (start + even.remainder_len, (start + even.entry_len).min(payload.len()));
+            return Parts { suffix_len: even.suffix_len, remainder_at: start, value_at, end };
+        }
         let end = self.entry_start(payload, index + 1);
         let (suffix_len, varint_len) = match payload.get(start) {
             Some(&short) if short < 0x80 => (usize::from(short), 1),
@@ -199,6 +247,11 @@ impl Layout {
     /// Where the entry at `index` begins; the payload's end for the index behind the last.
     #[inline(always)]
     fn entry_start(&self, payload: &[u8], index: usize) -> usize {
+        if let Some(even) = &self.even {
+            // In a payload that was checked, this is inside, and the end for the index behind the last.
+            let offset = even.entry_len.saturating_mul(index);
+            return offset.saturating_add(self.entries_at).min(payload.len());
+        }
         let offsets = payload.get(self.offsets_at..self.fingerprints_at).unwrap_or_default();
         let offset = if self.wide_offsets {
             offsets.as_chunks::<4>().0.get(index).map(|&offset| u32::from_le_bytes(offset) as usize)
@@ -223,7 +276,10 @@ impl Layout {
     #[inline]
     pub(crate) fn entry<'a>(&self, payload: &'a [u8], index: usize) -> Entry<'a> {
         let bytes = payload.get(self.entry_range(payload, index)).unwrap_or_default();
-        let (suffix_len, varint_len) = suffix_len(bytes);
+        let (suffix_len, varint_len) = match &self.even {
+            Some(even) => (even.suffix_len, 0),
+            None => suffix_len(bytes),
+        };
         let rest = bytes.get(varint_len..).unwrap_or_default();
         let (remainder, value) = rest.split_at_checked(self.remainder_len(suffix_len)).unwrap_or_default();
         Entry { head: self.head(payload, index), suffix_len, remainder, value }
@@ -276,6 +332,21 @@ impl Layout {
         Err(DecodeError::invalid(STRUCTURE, self.seqnos_at as u64, "seqnos keep their limit"))
     }
 
+    /// That there are as many entries of this shape as stated, in O(1), and that short suffixes pad their heads with zeros.
+    fn check_even_entries(&self, even: &Even, payload: &[u8], held: usize) -> Result<(), DecodeError> {
+        // Entries without a byte of their own would be one entry many times, and any number of them.
+        let is_nothing = even.entry_len == 0 && self.prefix_at == HEADER_BYTES && self.count > 1;
+        if is_nothing || even.entry_len.checked_mul(self.count) != Some(held) {
+            let rule = "an even block holds entries of its shape and nothing else";
+            return Err(DecodeError::invalid(STRUCTURE, self.entries_at as u64, rule));
+        }
+        let padding = if self.has_heads { padding_mask(even.suffix_len) } else { 0 };
+        if padding != 0 && (0..self.count).any(|index| self.head(payload, index) & padding != 0) {
+            return Err(DecodeError::invalid(STRUCTURE, HEADER_BYTES as u64, "heads are padded with zeros"));
+        }
+        Ok(())
+    }
+
     fn check_entries(&self, payload: &[u8]) -> Result<(), DecodeError> {
         let mut start = self.entries_at;
         for index in 0..self.count {
@@ -305,13 +376,42 @@ impl Layout {
         let (suffix_len, varint_len) = suffix_len(entry);
         let key_part = varint_len.saturating_add(self.remainder_len(suffix_len));
         let Some(value_len) = entry.len().checked_sub(key_part) else { return false };
-        // The head of a short suffix is padded with zero bits.
-        let padding_mask = if suffix_len < 8 { u64::MAX >> (8 * suffix_len) } else { 0 };
         varint_len > 0
-            && (!self.has_heads || head & padding_mask == 0)
+            && (!self.has_heads || head & padding_mask(suffix_len) == 0)
             && suffix_len <= MAX_KEY_BYTES - self.lcp
             && value_len as u64 <= MAX_VALUE_BYTES
     }
+}
+
+impl Even {
+    /// As the header says it: suffix length and value length.
+    #[inline]
+    fn new(shape: [u8; 6], has_heads: bool) -> Self {
+        let [suffix_low, suffix_high, a, b, c, d] = shape;
+        let suffix_len = usize::from(u16::from_le_bytes([suffix_low, suffix_high]));
+        let remainder_len = if has_heads { suffix_len.saturating_sub(8) } else { suffix_len };
+        Self {
+            suffix_len,
+            remainder_len,
+            entry_len: remainder_len + u32::from_le_bytes([a, b, c, d]) as usize,
+        }
+    }
+}
+
+/// Bytes of offsets for each entry.
+#[inline]
+const fn offset_width(flags: u16) -> usize {
+    match (flags & FLAG_EVEN != 0, flags & FLAG_WIDE_OFFSETS != 0) {
+        (true, _) => 0,
+        (false, false) => 2,
+        (false, true) => 4,
+    }
+}
+
+/// The bits of a head that a suffix of so many bytes leaves zero.
+#[inline]
+const fn padding_mask(suffix_len: usize) -> u64 {
+    if suffix_len < 8 { u64::MAX >> (8 * suffix_len) } else { 0 }
 }
 
 /// The suffix length at the front of an entry, and the bytes it takes; no bytes where there is none.

@@ -63,6 +63,18 @@ fn example_decodes_and_encodes_again() {
     check_against_model(&golden, &example_model(), &KeyOrder::Bytes);
 }
 
+/// Keys of one length and values of one length: neither offsets nor lengths are stored.
+#[test]
+fn even_example_decodes_and_encodes_again() {
+    let (_, dump) = include_str!("../data_block.rs").split_once("And an even one").unwrap();
+    let dump: Vec<&str> = dump.lines().filter_map(|line| line.strip_prefix("//!")).collect();
+    let golden = example(&["//! Example", &dump.join("\n//!")].join("\n//!"));
+    let model: Model =
+        vec![(b"ab".to_vec(), 3, Kind::Put, b"x".to_vec()), (b"ac".to_vec(), 3, Kind::Put, b"y".to_vec())];
+    assert_eq!(build(true, &model), golden);
+    check_against_model(&golden, &model, &KeyOrder::Bytes);
+}
+
 /// Everything the block says, against a sorted vector.
 fn check_against_model(payload: &[u8], model: &Model, order: &KeyOrder) {
     let block = DataBlock::decode(Slice::new(payload)).unwrap();
@@ -115,17 +127,22 @@ fn random_model(random: &mut fastrand::Rng, order: &KeyOrder, keys: usize) -> Mo
     let prefix: Vec<u8> = (0..random.usize(..30)).map(|_| random.u8(b'A'..=b'b')).collect();
     let alphabet = *random.choice(&[1u8, 3, 255]).unwrap();
     let longest = random.usize(1..40);
+    // Some blocks are even, and some would be but for one entry.
+    let value_len = random.bool().then(|| random.usize(..30));
+    let odd_one = random.bool().then(|| random.usize(..keys * 2));
+    let key_len = value_len.map(|_| longest);
     let max_seqno = *random.choice(&[1u64, 200, 70_000, MAX_SEQNO]).unwrap();
     let one_kind = random.bool();
     let mut model = Model::new();
     for _ in 0..keys {
         let mut key = prefix.clone();
-        let tail = random.usize(..=longest);
+        let tail = key_len.unwrap_or_else(|| random.usize(..=longest));
         // Runs of zeros beside other bytes: the heads' padding.
         key.extend((0..tail).map(|_| if random.u8(..3) == 0 { 0 } else { random.u8(..=alphabet) }));
         for _ in 0..*random.choice(&[1, 1, 1, 4]).unwrap() {
             let kind = if one_kind { Kind::Merge } else { Kind::from_u8(random.u8(..4)).unwrap() };
-            let value = (0..random.usize(..30)).map(|_| random.u8(..)).collect();
+            let value_len = value_len.filter(|_| odd_one != Some(model.len()));
+            let value = (0..value_len.unwrap_or_else(|| random.usize(..30))).map(|_| random.u8(..)).collect();
             model.push((key.clone(), random.u64(..=max_seqno), kind, value));
         }
     }
@@ -309,12 +326,31 @@ fn a_wrong_fingerprint_is_found_by_verification() {
     let mut payload = build(true, &model);
     let block = DataBlock::decode(Slice::new(&payload)).unwrap();
     block.verify_order(&KeyOrder::Bytes).unwrap();
-    let at = 24 + 10 * 40;
+    let at = 24 + 8 * 40;
     let column: Vec<u8> = model.iter().map(|(key, ..)| fingerprint(key)).collect();
-    assert_eq!(payload[at..at + 40], column, "one byte of each key's hash, after the offsets");
+    assert_eq!(payload[at..at + 40], column, "one byte of each key's hash, after the heads");
     payload[at + 7] ^= 1;
     let block = DataBlock::decode(Slice::new(&payload)).unwrap();
     assert!(block.verify_order(&KeyOrder::Bytes).is_err());
+}
+
+/// INV-FMT-1: a few bytes do not stand for any number of entries, nor for others than they have room for.
+#[test]
+fn an_even_block_holds_what_it_says() {
+    let one: Model = vec![(Vec::new(), 4, Kind::Put, Vec::new())];
+    let mut payload = build(false, &one);
+    assert_eq!(payload.len(), 24);
+    check_against_model(&payload, &one, &KeyOrder::Bytes);
+    payload[0] = 2;
+    assert!(DataBlock::decode(Slice::new(&payload)).is_err(), "two entries without a byte");
+    let model: Model = (0..9).map(|n| (vec![b'k', n], 4, Kind::Put, b"four".to_vec())).collect();
+    let whole = build(true, &model);
+    for (at, value) in [(0, 8), (0, 10), (10, 9), (12, 3), (12, 5), (6, 0x43), (6, 0x01)] {
+        let mut payload = whole.clone();
+        assert_ne!(payload[at], value);
+        payload[at] = value;
+        assert!(DataBlock::decode(Slice::new(&payload)).is_err(), "byte {at} is {value}");
+    }
 }
 
 /// Fingerprints tell heads apart, so a block of whole keys cannot have them.
