@@ -326,5 +326,9 @@ unsafe impl arc_swap::RefCnt for Buffer {
     }
 }
 
+// Not declared in `pool.rs`, which the model test compiles without them.
+#[cfg(test)]
+#[path = "buffer/pool/tests.rs"]
+mod pool_tests;
 #[cfg(test)]
 mod tests;

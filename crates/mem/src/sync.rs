@@ -1,12 +1,12 @@
 //! What the model test replaces: atomics, the lock, waiting, the size of a node.
 //!
-//! The files of the arena and the memtable take these from here and from nowhere else. The test crate
+//! The files of the arena, the memtable and the pool of buffers take these from here and from nowhere else. The test crate
 //! `tests/model` compiles the same files against a `sync` of its own, in which every atomic access is a point where
 //! the scheduler may switch threads, nodes have four slots, and a fault can be planted.
 //!
 //! Not here: anything with logic.
 
-pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use std::sync::{Mutex, MutexGuard};
 
 /// A word that is written before it is published and never changed: shared without being a point of contention.
@@ -41,5 +41,17 @@ pub(crate) const fn believes_torn_reads() -> bool {
 /// A fault that only the model test plants: a writer inserts where it looked, whatever became of the leaf.
 #[inline]
 pub(crate) const fn trusts_old_leaves() -> bool {
+    false
+}
+
+/// A fault that only the model test plants: the pool sees that a page is empty, and gives it back a moment later.
+#[inline]
+pub(crate) const fn frees_in_two_steps() -> bool {
+    false
+}
+
+/// A fault that only the model test plants: the pool picks a page, and closes it a moment later.
+#[inline]
+pub(crate) const fn closes_in_two_steps() -> bool {
     false
 }

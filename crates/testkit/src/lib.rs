@@ -7,6 +7,7 @@
 //! | [`oracle`] | models of a database: states, versions, what a recovery may find |
 //! | [`enumerate`] | drives an engine through a crash at every call, and through what follows |
 //! | [`workload`] | seeded keys, values and operations |
+//! | `model` (with the feature of that name) | code under every interleaving of its threads |
 //! | [`histogram`], [`process`] | latencies; memory and bytes written |
 //!
 //! Nothing here knows the engine: it is driven through a small trait of this crate's own, so that the engine's
@@ -18,6 +19,8 @@ pub mod conformance;
 pub mod enumerate;
 pub mod fault_fs;
 pub mod histogram;
+#[cfg(feature = "model")]
+pub mod model;
 pub mod oracle;
 pub mod process;
 pub mod workload;

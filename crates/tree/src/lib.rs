@@ -58,9 +58,9 @@ mod overlaid;
 mod overlay;
 mod pinnable;
 mod policy;
+mod prefix_extractor;
 mod pressure;
 mod runtime;
-mod prefix_extractor;
 mod scan;
 mod seqno;
 mod shape;
@@ -95,8 +95,6 @@ pub use crate::metrics::{Counter, Metrics};
 pub use crate::options::{Config, ManifestRecoveryMode};
 pub use crate::overlay::{Overlay, OverlayMemtable};
 pub use crate::pinnable::PinnableSlice;
-pub use crate::pressure::Backpressure;
-pub use crate::runtime::{BackpressureThresholds, RuntimeConfig, Threshold};
 pub use crate::policy::{
     BlockSizePolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, HashRatioPolicy, LevelPolicy,
 };
@@ -104,6 +102,8 @@ pub use crate::prefix_extractor::{
     DelimitedPrefix, FixedPrefix, MAX_PREFIX_BYTES, MAX_PREFIXES, PrefixExtractor, SharedPrefixExtractor,
     ready_made_extractor,
 };
+pub use crate::pressure::Backpressure;
+pub use crate::runtime::{BackpressureThresholds, RuntimeConfig, Threshold};
 pub use crate::scan::Range;
 pub use crate::scan::batch_range::BatchRange;
 pub use crate::scan::guard::{EntryGuard, KvPair};

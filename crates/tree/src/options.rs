@@ -23,8 +23,8 @@ use crate::merge_operator::SharedMergeOperator;
 use crate::policy::{
     BlockSizePolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, HashRatioPolicy, LevelPolicy,
 };
-use crate::runtime::RuntimeConfig;
 use crate::prefix_extractor::SharedPrefixExtractor;
+use crate::runtime::RuntimeConfig;
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
 use crate::table::writer::TableOptions;
 

@@ -13,8 +13,8 @@
 
 pub(crate) mod batch_range;
 pub(crate) mod guard;
-mod seek;
 pub(crate) mod narrow;
+mod seek;
 pub(crate) mod source;
 
 use std::cmp::Ordering;

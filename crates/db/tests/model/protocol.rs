@@ -1,13 +1,13 @@
 //! One writer over three segments, two who sync: whatever is said to be synced would survive a power loss.
 
 use std::ops::Range;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use esker_format::ids::SegmentId;
 use esker_format::log::frame::LogPosition;
+use esker_testkit::model::{catches, explore, schedules};
 
-use crate::sync::{Fault, Mutex, plant};
+use crate::sync::{Fault, Mutex};
 use crate::wal::file::LogFile;
 use crate::wal::sync::{LogPoint, LogSync};
 
@@ -16,10 +16,6 @@ const FRAMES: [u64; 3] = [3, 2, 1];
 const FRAME_BYTES: u64 = 2;
 /// Where the frames of a segment begin.
 const START: u64 = 1;
-
-fn schedules() -> usize {
-    std::env::var("MODEL_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(1000)
-}
 
 /// A written frame: its file, where in it, and the end in `lsn`.
 type Frame = (Arc<LogFile>, Range<u64>, u64);
@@ -100,34 +96,20 @@ fn model() {
     assert_eq!(log.sync.synced().lsn, FRAMES.iter().sum::<u64>() * FRAME_BYTES, "and nothing is left out");
 }
 
-fn explore(schedules: usize) {
-    shuttle::check_pct(model, schedules, 3);
-    shuttle::check_random(model, schedules);
-}
-
 #[test]
 fn what_is_said_to_be_synced_survives_a_power_loss() {
     // INV-COMMIT-21, INV-WAL-3, INV-WAL-4
-    explore(schedules());
-}
-
-fn catches(fault: Fault) -> bool {
-    let caught = catch_unwind(|| {
-        plant(fault);
-        explore(20_000);
-    });
-    plant(Fault::None);
-    caught.is_err()
+    explore(model, schedules(1000));
 }
 
 /// INV-COMMIT-21: a sync between the two steps takes the old segment's end for the new one's.
 #[test]
 fn the_model_catches_a_segment_that_starts_in_two_steps() {
-    assert!(catches(Fault::StartsInTwoSteps));
+    assert!(catches(Fault::StartsInTwoSteps, model));
 }
 
 /// INV-COMMIT-21: a sync does not cover what was written after it passed by.
 #[test]
 fn the_model_catches_a_sync_that_counts_for_what_came_later() {
-    assert!(catches(Fault::CoversWhatCameLater));
+    assert!(catches(Fault::CoversWhatCameLater, model));
 }

@@ -1,10 +1,11 @@
 //! Writers that reserve under one lock and apply under another: nobody is promised room that is not there.
 
-use std::panic::catch_unwind;
 use std::sync::Arc;
 
+use esker_testkit::model::{catches, explore, schedules};
+
 use crate::library::reserved::Reserved;
-use crate::sync::{AtomicUsize, Fault, Mutex, Ordering, is_planted, plant};
+use crate::sync::{AtomicUsize, Fault, Mutex, Ordering, is_planted};
 
 /// Entries that the memtable takes, and how many each writer brings: three of the four groups fit.
 const CAPACITY: usize = 6;
@@ -64,34 +65,20 @@ fn model() {
     assert!(committed < GROUPS);
 }
 
-fn explore(schedules: usize) {
-    shuttle::check_pct(model, schedules, 3);
-    shuttle::check_random(model, schedules);
-}
-
 #[test]
 fn room_is_promised_once() {
     // INV-COMMIT-1, INV-COMMIT-22
-    explore(2000);
-}
-
-fn catches(fault: Fault) -> bool {
-    let caught = catch_unwind(|| {
-        plant(fault);
-        explore(20_000);
-    });
-    plant(Fault::None);
-    caught.is_err()
+    explore(model, schedules(2000));
 }
 
 /// INV-COMMIT-22: a group that applies and releases between the two questions counts in neither answer.
 #[test]
 fn the_model_catches_asking_for_room_before_what_is_reserved() {
-    assert!(catches(Fault::AsksForRoomFirst));
+    assert!(catches(Fault::AsksForRoomFirst, model));
 }
 
 /// INV-COMMIT-22: room that is released before it is filled looks free.
 #[test]
 fn the_model_catches_room_released_before_it_is_filled() {
-    assert!(catches(Fault::ReleasesBeforeApplying));
+    assert!(catches(Fault::ReleasesBeforeApplying, model));
 }

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use esker_testkit::model::Plantable;
+
 pub(crate) use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
 
@@ -15,13 +17,17 @@ pub(crate) enum Fault {
     ReleasesBeforeApplying,
 }
 
+impl Plantable for Fault {
+    const NONE: Self = Self::None;
+
+    fn plant(self) {
+        FAULT.set(self);
+    }
+}
+
 thread_local! {
     // All threads of a model run on the thread that started it.
     static FAULT: Cell<Fault> = const { Cell::new(Fault::None) };
-}
-
-pub(crate) fn plant(fault: Fault) {
-    FAULT.set(fault);
 }
 
 pub(crate) fn is_planted(fault: Fault) -> bool {

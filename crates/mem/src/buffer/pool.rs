@@ -18,21 +18,21 @@
 //! Thread-safety: one lock around the book-keeping, held for some hundred nanoseconds by whoever takes or frees a
 //! buffer; readers of buffers never meet it. It is a leaf.
 //!
-//! Not here: what stays cached, and which pages are [closed](BufferPool::close_emptiest_page) to empty them.
+//! The test crate `tests/model` compiles this file against a `sync` in which threads take turns at every access.
+//!
+//! Not here: the units of one page (`page.rs`); what stays cached, and which pages are
+//! [closed](BufferPool::close_emptiest_page) to empty them.
 
 use crate::arena::region::Region;
+use crate::buffer::pool::page::{Page, UNIT, UNITS, units_of};
 use crate::huge_pages::HUGE_PAGE;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, closes_in_two_steps, frees_in_two_steps};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
-/// The unit of allocation.
-const UNIT: usize = 128;
-
-/// Units of a page.
-const UNITS: usize = HUGE_PAGE / UNIT;
+mod page;
 
 /// Pages of a region. A region is larger than what an allocator keeps for itself when it is freed.
 const PAGES: usize = 16;
@@ -60,81 +60,6 @@ struct Book {
 struct Pages {
     region: Region,
     pages: [Page; PAGES],
-}
-
-struct Page {
-    /// A bit per unit.
-    used: [u64; UNITS / 64],
-    free: usize,
-    /// Runs of so many units and more are known not to be there.
-    no_run_of: usize,
-    /// The system gave memory for it.
-    held: bool,
-    /// It takes nothing more until it is empty.
-    closed: bool,
-}
-
-impl Page {
-    const EMPTY: Self =
-        Self { used: [0; UNITS / 64], free: UNITS, no_run_of: UNITS + 1, held: false, closed: false };
-
-    /// Takes the first run of `units`.
-    fn take(&mut self, units: usize) -> Option<usize> {
-        if self.closed || units > self.free || units >= self.no_run_of {
-            return None;
-        }
-        let Some(at) = self.find(units) else {
-            self.no_run_of = units;
-            return None;
-        };
-        self.mark(at, units, true);
-        self.free -= units;
-        Some(at)
-    }
-
-    /// The first run of `units` free units: from the end of one stretch of used units to the beginning of the next.
-    fn find(&self, units: usize) -> Option<usize> {
-        let mut from = self.next(0, false);
-        while from + units <= UNITS {
-            let to = self.next(from, true);
-            if to - from >= units {
-                return Some(from);
-            }
-            from = self.next(to, false);
-        }
-        None
-    }
-
-    /// The first unit from `from` on that is `used` or not.
-    fn next(&self, from: usize, used: bool) -> usize {
-        let mut at = from;
-        while let Some(&word) = self.used.get(at / 64) {
-            let wanted = if used { word } else { !word } >> (at % 64);
-            if wanted != 0 {
-                return at + wanted.trailing_zeros() as usize;
-            }
-            at = (at / 64 + 1) * 64;
-        }
-        UNITS
-    }
-
-    fn mark(&mut self, at: usize, units: usize, used: bool) {
-        for unit in at..at + units {
-            if let Some(word) = self.used.get_mut(unit / 64) {
-                let bit = 1 << (unit % 64);
-                *word = if used { *word | bit } else { *word & !bit };
-            }
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.free == UNITS
-    }
-}
-
-/// `bytes` in whole units, or more than any page has.
-fn units_of(bytes: usize) -> usize {
-    bytes.div_ceil(UNIT)
 }
 
 impl BufferPool {
@@ -201,27 +126,30 @@ impl BufferPool {
     pub(super) fn give_back(&self, address: NonNull<u8>, bytes: usize) {
         let mut book = self.book();
         let Some((at, page_at)) = book.place_of(address.addr().get()) else { return };
+        let Some(page) = book.page(at, page_at) else { return };
+        page.free(address.addr().get() % HUGE_PAGE / UNIT, units_of(bytes));
+        if !page.is_empty() {
+            return;
+        }
+        if frees_in_two_steps() {
+            drop(book);
+            book = self.book();
+        }
         let Some(pages) = book.regions.get_mut(&at) else { return };
-        let (unit, units) = (address.addr().get() % HUGE_PAGE / UNIT, units_of(bytes));
         let Some(page) = pages.pages.get_mut(page_at) else { return };
-        page.mark(unit, units, false);
-        page.free += units;
-        page.no_run_of = UNITS + 1;
-        if page.is_empty() {
-            if page.closed {
-                self.closing.fetch_sub(HUGE_PAGE, Ordering::Relaxed);
-            }
-            *page = Page::EMPTY;
-            self.held.fetch_sub(HUGE_PAGE, Ordering::Relaxed);
-            if pages.pages.iter().any(|page| page.held) {
-                // SAFETY: no unit of the page is in use, and nobody gets one while we hold the lock.
-                unsafe { pages.region.give_back(page_at * HUGE_PAGE, HUGE_PAGE) };
-            } else {
-                // Giving a region back takes a while: not under the lock.
-                let region = book.regions.remove(&at);
-                drop(book);
-                drop(region);
-            }
+        if page.is_closed() {
+            self.closing.fetch_sub(HUGE_PAGE, Ordering::Relaxed);
+        }
+        *page = Page::EMPTY;
+        self.held.fetch_sub(HUGE_PAGE, Ordering::Relaxed);
+        if pages.pages.iter().any(Page::is_held) {
+            // SAFETY: no unit of the page is in use, and nobody gets one while we hold the lock.
+            unsafe { pages.region.give_back(page_at * HUGE_PAGE, HUGE_PAGE) };
+        } else {
+            // Giving a region back takes a while: not under the lock.
+            let region = book.regions.remove(&at);
+            drop(book);
+            drop(region);
         }
     }
 
@@ -237,14 +165,15 @@ impl BufferPool {
     /// Closes the page in which the least is in use, so that it is given back when that is freed, and returns its addresses.
     pub fn close_emptiest_page(&self) -> Option<std::ops::Range<usize>> {
         let mut book = self.book();
-        let pages = book.regions.iter_mut().flat_map(|(&at, pages)| {
-            pages.pages.iter_mut().enumerate().map(move |(i, page)| (at + i * HUGE_PAGE, page))
-        });
-        let (at, page) =
-            pages.filter(|(_, page)| page.held && !page.closed).max_by_key(|(_, page)| page.free)?;
-        page.closed = true;
+        let (at, page_at) = book.emptiest_page()?;
+        if closes_in_two_steps() {
+            drop(book);
+            book = self.book();
+        }
+        book.page(at, page_at)?.close();
         self.closing.fetch_add(HUGE_PAGE, Ordering::Relaxed);
-        Some(at..at + HUGE_PAGE)
+        let from = at + page_at * HUGE_PAGE;
+        Some(from..from + HUGE_PAGE)
     }
 }
 
@@ -265,7 +194,7 @@ impl Book {
 
     /// From a page that was not in use.
     fn take_from_fresh(&mut self, units: usize) -> Option<NonNull<u8>> {
-        let unheld = |pages: &Pages| pages.pages.iter().position(|page| !page.held);
+        let unheld = |pages: &Pages| pages.pages.iter().position(|page| !page.is_held());
         let found = self.regions.iter().find_map(|(&at, pages)| Some((at, unheld(pages)?)));
         let (at, page_at) = found.unwrap_or_else(|| {
             let region = Region::new(PAGES * HUGE_PAGE);
@@ -277,9 +206,22 @@ impl Book {
         let pages = self.regions.get_mut(&at)?;
         let page = pages.pages.get_mut(page_at)?;
         let unit = page.take(units)?;
-        page.held = true;
+        page.hold();
         self.last = (at, page_at);
         Some(pages.region.address(page_at * HUGE_PAGE + unit * UNIT))
+    }
+
+    /// Of the pages that are in use and open the one with most free.
+    fn emptiest_page(&self) -> Option<(usize, usize)> {
+        let all = self.regions.iter().flat_map(|(&at, pages)| {
+            pages.pages.iter().enumerate().map(move |(page_at, page)| (at, page_at, page))
+        });
+        let open = all.filter(|(_, _, page)| page.is_held() && !page.is_closed());
+        open.max_by_key(|(_, _, page)| page.free_units()).map(|(at, page_at, _)| (at, page_at))
+    }
+
+    fn page(&mut self, at: usize, page_at: usize) -> Option<&mut Page> {
+        self.regions.get_mut(&at)?.pages.get_mut(page_at)
     }
 
     /// The region and the page of an address.
@@ -299,7 +241,7 @@ fn search<'a>(
     for (at, pages) in regions {
         let skipped = if at == last { from_page } else { 0 };
         for (page_at, page) in pages.pages.iter_mut().enumerate().skip(skipped) {
-            if page.held
+            if page.is_held()
                 && let Some(unit) = page.take(units)
             {
                 return Some((at, page_at, pages.region.address(page_at * HUGE_PAGE + unit * UNIT)));
@@ -317,6 +259,3 @@ impl fmt::Debug for BufferPool {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,10 +4,10 @@ use crate::comparator::KeyOrder;
 use crate::kind::Kind;
 use crate::memtable::{Memtable, MemtableCursor, MemtableOptions};
 use crate::seqno::SeqNo;
-use crate::sync::{Fault, plant};
+use crate::sync::Fault;
+use esker_testkit::model::{catches, explore, schedules};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::catch_unwind;
 use std::sync::Arc;
 
 /// Keys in the order of their insertion; the position is the sequence number.
@@ -32,9 +32,7 @@ fn hash(key: &str) -> u64 {
     key.bytes().fold(17, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-fn schedules() -> usize {
-    std::env::var("MODEL_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(400)
-}
+const SCHEDULES: usize = 400;
 
 fn new_memtable() -> Arc<Memtable> {
     let order = KeyOrder::Bytes;
@@ -138,37 +136,31 @@ fn model(script: Script, present: usize, ways: [usize; 2]) {
     }
 }
 
-/// Few preemptions at random depths find most races; random switching finds those that need many.
-fn explore(script: Script, present: usize, ways: [usize; 2], schedules: usize) {
-    shuttle::check_pct(move || model(script, present, ways), schedules, 3);
-    shuttle::check_random(move || model(script, present, ways), schedules / 4 + 1);
-}
-
 #[test]
 fn splits_lose_nothing() {
     for ways in [[0, 1], [1, 2], [1, 3], [2, 3]] {
-        explore(SPLITS, 4, ways, schedules());
+        explore(move || model(SPLITS, 4, ways), schedules(SCHEDULES));
     }
 }
 
 #[test]
 fn appending_loses_nothing() {
     for ways in [[1, 2], [1, 3]] {
-        explore(ASCENDING, 3, ways, schedules());
+        explore(move || model(ASCENDING, 3, ways), schedules(SCHEDULES));
     }
 }
 
 #[test]
 fn chains_lose_nothing() {
     for ways in [[0, 2], [0, 3]] {
-        explore(VERSIONS, 1, ways, schedules());
+        explore(move || model(VERSIONS, 1, ways), schedules(SCHEDULES));
     }
 }
 
 /// INV-MEM-8.
 #[test]
 fn a_growing_hash_index_loses_nothing() {
-    explore(HASHES, 8, [0, 0], schedules());
+    explore(move || model(HASHES, 8, [0, 0]), schedules(SCHEDULES));
 }
 
 /// INV-MEM-9: a version that goes between two others is seen whole or not at all, and hides neither.
@@ -199,7 +191,7 @@ fn versions_out_of_order_are_linked_whole() {
             reader.join().unwrap();
             assert_eq!(scan(&mut memtable.cursor(), SeqNo::MAX, true).len(), 6);
         },
-        schedules(),
+        schedules(SCHEDULES),
         3,
     );
 }
@@ -245,40 +237,24 @@ fn lookers() {
 /// INV-MEM-11.
 #[test]
 fn places_seen_without_the_lock_are_checked_under_it() {
-    shuttle::check_pct(lookers, schedules(), 3);
-    shuttle::check_random(lookers, schedules() / 4 + 1);
+    explore(lookers, schedules(SCHEDULES));
 }
 
 /// INV-MEM-11: without the check, a key goes into a leaf that a split took its range from.
 #[test]
 fn the_model_catches_writers_that_trust_old_leaves() {
-    let caught = catch_unwind(|| {
-        plant(Fault::TrustsOldLeaves);
-        shuttle::check_pct(lookers, 20_000, 3);
-    });
-    plant(Fault::None);
-    assert!(caught.is_err());
-}
-
-/// Whether the model catches `fault` when looking for entries in this way.
-fn catches(fault: Fault, script: Script, present: usize, ways: [usize; 2]) -> bool {
-    let caught = catch_unwind(|| {
-        plant(fault);
-        explore(script, present, ways, 20_000);
-    });
-    plant(Fault::None);
-    caught.is_err()
+    assert!(catches(Fault::TrustsOldLeaves, lookers));
 }
 
 /// INV-MEM-6: without the move to the right, a key that a split moved is missed.
 #[test]
 fn the_model_catches_readers_that_do_not_move_right() {
-    assert!(catches(Fault::StaysLeft, SPLITS, 4, [1, 1]));
-    assert!(catches(Fault::StaysLeft, SPLITS, 4, [3, 3]));
+    assert!(catches(Fault::StaysLeft, || model(SPLITS, 4, [1, 1])));
+    assert!(catches(Fault::StaysLeft, || model(SPLITS, 4, [3, 3])));
 }
 
 /// INV-MEM-3, INV-MEM-4: without asking whether the node changed, a reader believes what was never there.
 #[test]
 fn the_model_catches_readers_that_believe_torn_reads() {
-    assert!(catches(Fault::BelievesTornReads, SPLITS, 4, [1, 1]));
+    assert!(catches(Fault::BelievesTornReads, || model(SPLITS, 4, [1, 1])));
 }

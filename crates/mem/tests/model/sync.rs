@@ -1,8 +1,10 @@
 //! The stand-in for `src/sync.rs`: every access may switch threads, nodes are small, faults can be planted.
 
+use esker_testkit::model::Plantable;
 use shuttle::sync::atomic::AtomicBool;
 use std::cell::Cell;
 
+pub(crate) use shuttle::sync::atomic::AtomicUsize;
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
 pub(crate) use std::sync::atomic::{Ordering, fence};
 
@@ -63,15 +65,21 @@ pub(crate) enum Fault {
     StaysLeft,
     BelievesTornReads,
     TrustsOldLeaves,
+    FreesInTwoSteps,
+    ClosesInTwoSteps,
+}
+
+impl Plantable for Fault {
+    const NONE: Self = Self::None;
+
+    fn plant(self) {
+        FAULT.set(self);
+    }
 }
 
 thread_local! {
     // All threads of a model run on the thread that started it.
     static FAULT: Cell<Fault> = const { Cell::new(Fault::None) };
-}
-
-pub(crate) fn plant(fault: Fault) {
-    FAULT.set(fault);
 }
 
 pub(crate) fn stays_left() -> bool {
@@ -84,4 +92,12 @@ pub(crate) fn believes_torn_reads() -> bool {
 
 pub(crate) fn trusts_old_leaves() -> bool {
     FAULT.get() == Fault::TrustsOldLeaves
+}
+
+pub(crate) fn frees_in_two_steps() -> bool {
+    FAULT.get() == Fault::FreesInTwoSteps
+}
+
+pub(crate) fn closes_in_two_steps() -> bool {
+    FAULT.get() == Fault::ClosesInTwoSteps
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::thread;
 
-use super::{BufferPool, HUGE_PAGE, Page, UNITS};
+use crate::buffer::pool::BufferPool;
 use crate::buffer::{Buffer, BufferMut};
+use crate::huge_pages::HUGE_PAGE;
 
 fn buffer(pool: &Arc<BufferPool>, len: usize, word: u64) -> Buffer {
     let mut buffer = BufferMut::new_in(pool, len);
@@ -74,20 +75,6 @@ fn a_closed_page_takes_nothing_and_goes_with_its_last_buffer() {
     drop(small);
     assert_eq!((pool.held_bytes(), pool.closing_bytes()), (4 * HUGE_PAGE, 0));
     assert!(full.iter().zip(0..).all(|(full, word)| is_intact(full, word)));
-}
-
-#[test]
-fn a_page_finds_the_first_run_that_is_long_enough() {
-    let mut page = Page::EMPTY;
-    assert_eq!((page.take(63), page.take(3), page.take(UNITS - 66)), (Some(0), Some(63), Some(66)));
-    assert_eq!(page.take(1), None);
-    page.mark(10, 5, false);
-    page.mark(62, 4, false);
-    (page.free, page.no_run_of) = (9, UNITS + 1);
-    assert_eq!((page.take(6), page.no_run_of), (None, 6));
-    assert_eq!((page.take(4), page.take(5), page.take(1)), (Some(10), None, Some(14)));
-    assert_eq!(page.take(4), Some(62));
-    assert_eq!(page.free, 0);
 }
 
 #[test]

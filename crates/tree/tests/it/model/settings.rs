@@ -8,8 +8,8 @@ use esker_env::memory::MemFs;
 use esker_format::codec::Codec;
 use esker_tree::{
     Cache, Config, DelimitedPrefix, DescriptorTable, FilterPolicy, FilterPolicyEntry, FixedPrefix, KeyOrder,
-    LevelPolicy, Leveled, MergeError, MergeOperator, SequenceNumberCounter, SharedComparator, Tree, UserComparator,
-    UserValue,
+    LevelPolicy, Leveled, MergeError, MergeOperator, SequenceNumberCounter, SharedComparator, Tree,
+    UserComparator, UserValue,
 };
 
 use super::dice::Dice;
