@@ -141,6 +141,8 @@ pub enum Error {
         /// What is not supported.
         what: &'static str,
     },
+    /// A flush was asked for under the flush lock of another tree.
+    ForeignLock,
     /// The operation was cancelled, for example because the tree is being closed.
     Cancelled,
 }
@@ -228,6 +230,7 @@ impl Error {
             | Self::KeyTooLong { .. }
             | Self::ValueTooLong { .. }
             | Self::BatchTooLarge { .. }
+            | Self::ForeignLock
             | Self::DuplicateKey { .. }
             | Self::SeqnoTooHigh { .. }
             | Self::WrongMergeOperator { .. }
@@ -289,6 +292,7 @@ impl fmt::Display for Error {
             Self::Unsupported { path, what } => {
                 write!(f, "{} uses {what}, which this build cannot read", path.display())
             }
+            Self::ForeignLock => f.write_str("the flush lock is that of another tree"),
             Self::Cancelled => f.write_str("cancelled"),
         }
     }

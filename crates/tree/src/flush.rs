@@ -13,7 +13,7 @@
 //!
 //! Not here: when to flush.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use esker_format::manifest::{AddedTable, VersionEdit};
 use esker_mem::seqno::SeqNo;
@@ -39,6 +39,36 @@ pub struct FlushOutcome {
     pub replay_floor: SeqNo,
 }
 
+/// The right to flush a tree: while it is held, no memtable becomes a table but by its holder.
+pub struct FlushLock<'a> {
+    core: &'a Core,
+    _one_at_a_time: MutexGuard<'a, ()>,
+}
+
+impl std::fmt::Debug for FlushLock<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlushLock").field("tree", &self.core.path()).finish_non_exhaustive()
+    }
+}
+
+/// Waits for the right to flush.
+pub(crate) fn lock(core: &Core) -> FlushLock<'_> {
+    let guard = core.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+    FlushLock { core, _one_at_a_time: guard }
+}
+
+/// Flushes all memtables that are sealed, under a lock that the caller holds; the bytes written, `None` if none was sealed.
+pub(crate) fn flush_sealed(core: &Core, lock: &FlushLock<'_>, advice: SeqNo) -> Result<Option<u64>, Error> {
+    if !std::ptr::eq(core, lock.core) {
+        return Err(Error::ForeignLock);
+    }
+    let mut written = None;
+    while let Some(outcome) = flush_under::<Error>(lock, advice, |_| Ok(()))? {
+        *written.get_or_insert(0) += outcome.bytes;
+    }
+    Ok(written)
+}
+
 /// Flushes the oldest sealed memtable; `None` if none is sealed.
 ///
 /// `advice` is the caller's watermark; `before_install` is told the highest sequence number of the memtable.
@@ -47,7 +77,15 @@ pub(crate) fn flush_oldest<E: From<Error>>(
     advice: SeqNo,
     before_install: impl FnOnce(SeqNo) -> Result<(), E>,
 ) -> Result<Option<FlushOutcome>, E> {
-    let _one_at_a_time = core.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+    flush_under(&lock(core), advice, before_install)
+}
+
+fn flush_under<E: From<Error>>(
+    lock: &FlushLock<'_>,
+    advice: SeqNo,
+    before_install: impl FnOnce(SeqNo) -> Result<(), E>,
+) -> Result<Option<FlushOutcome>, E> {
+    let core = lock.core;
     let view = core.state.view_owned();
     let Some(generation) = view.sealed.last() else { return Ok(None) };
     // Passes through the write lock: a writer that found it unsealed has finished.

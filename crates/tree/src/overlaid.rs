@@ -66,6 +66,21 @@ pub(crate) fn get(
     word.fold(core, key, base)
 }
 
+/// The length of `key`'s value in the overlay, or else below `bound` in the tree.
+pub(crate) fn size_of(
+    core: &Core,
+    view: &View,
+    overlay: &Overlay,
+    key: &[u8],
+    bound: SeqNo,
+) -> Result<Option<u32>> {
+    if overlay.versions(key).next().is_none() {
+        return get::size_of(core, view, key, bound);
+    }
+    let value = get(core, view, overlay, key, bound)?;
+    Ok(value.map(|value| u32::try_from(value.len()).unwrap_or(u32::MAX)))
+}
+
 /// Whether `key` has a value in the overlay, or else below `bound` in the tree. Operands make one.
 pub(crate) fn contains(
     core: &Core,

@@ -15,10 +15,6 @@ use esker_mem::slice::UserValue;
 pub struct PinnableSlice(UserValue);
 
 impl PinnableSlice {
-    pub(crate) const fn new(value: UserValue) -> Self {
-        Self(value)
-    }
-
     /// Whether the value shares its block's memory; otherwise it has been copied.
     #[must_use]
     pub const fn is_pinned(&self) -> bool {
@@ -41,6 +37,14 @@ impl PinnableSlice {
     #[must_use]
     pub fn into_detached(self) -> UserValue {
         if self.is_pinned() { self.0.detach() } else { self.0 }
+    }
+}
+
+impl From<UserValue> for PinnableSlice {
+    /// The value that a read returned.
+    #[inline]
+    fn from(value: UserValue) -> Self {
+        Self(value)
     }
 }
 

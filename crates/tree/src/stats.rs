@@ -11,6 +11,7 @@ use esker_mem::slice::UserKey;
 
 use crate::core::Core;
 use crate::memtable::{EitherMemtable, Generation};
+use crate::table::reader::Table;
 use crate::version::Placed;
 use crate::version::run::Run;
 
@@ -153,4 +154,17 @@ pub(crate) fn approximate_len(core: &Core) -> u64 {
     let view = core.state.view();
     let in_memory: u64 = view.generations().map(|generation| generation.memtable.len() as u64).sum();
     in_memory + view.version.placed().map(|placed| placed.table.meta().entries).sum::<u64>()
+}
+
+/// Tombstones of single keys, in tables and memtables.
+pub(crate) fn point_tombstones(core: &Core) -> u64 {
+    let view = core.state.view();
+    let in_memory: u64 = view.generations().map(|generation| generation.memtable.tombstones() as u64).sum();
+    in_memory + sum_of_tables(core, |table| table.meta().point_tombstones)
+}
+
+/// The sum of something over all tables.
+pub(crate) fn sum_of_tables(core: &Core, of_table: impl Fn(&Table) -> u64) -> u64 {
+    let view = core.state.view();
+    view.version.runs().iter().flat_map(Run::tables).map(|table| of_table(table)).sum()
 }

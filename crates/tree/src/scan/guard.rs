@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// A key and its value.
 pub type KvPair = (UserKey, UserValue);
 
+/// The name by which entries of range reads are known elsewhere.
+pub type Guard = EntryGuard;
+
 /// One entry of a range read, or the error that ended it.
 #[derive(Debug)]
 pub struct EntryGuard(pub(super) Result<KvPair>);

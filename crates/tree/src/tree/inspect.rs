@@ -34,6 +34,55 @@ impl Tree {
         self.0.state.view().version.levels().first().map_or(0, Vec::len)
     }
 
+    /// The levels that a tree may have, empty ones included.
+    #[must_use]
+    pub fn level_count(&self) -> usize {
+        self.0.state.view().version.levels().len()
+    }
+
+    /// The runs of all levels.
+    #[must_use]
+    pub fn run_count(&self) -> usize {
+        self.0.state.view().version.runs().len()
+    }
+
+    /// The tables.
+    #[must_use]
+    pub fn table_count(&self) -> usize {
+        self.0.state.view().version.runs().iter().map(|run| run.tables().len()).sum()
+    }
+
+    /// The tables of one level; `None` if there is no such level.
+    #[must_use]
+    pub fn level_table_count(&self, level: usize) -> Option<usize> {
+        let view = self.0.state.view();
+        view.version.levels().get(level).map(|runs| runs.iter().map(|run| run.tables().len()).sum())
+    }
+
+    /// The memtables that are sealed and wait for a flush.
+    #[must_use]
+    pub fn sealed_memtable_count(&self) -> usize {
+        self.0.state.view().sealed.len()
+    }
+
+    /// The tombstones of single keys, in tables and in memory. O(tables).
+    #[must_use]
+    pub fn tombstone_count(&self) -> u64 {
+        stats::point_tombstones(&self.0)
+    }
+
+    /// Bytes of memory that the filters of all tables take. O(tables).
+    #[must_use]
+    pub fn filter_size(&self) -> u64 {
+        stats::sum_of_tables(&self.0, |table| table.filter_bytes() as u64)
+    }
+
+    /// Bytes of memory that the indexes of all tables take. O(tables).
+    #[must_use]
+    pub fn block_index_size(&self) -> u64 {
+        stats::sum_of_tables(&self.0, |table| table.index_bytes() as u64)
+    }
+
     /// The memtables.
     #[must_use]
     pub fn memtable_stats(&self) -> MemtableStats {

@@ -9,7 +9,7 @@ use esker_mem::seqno::SeqNo;
 use crate::compact::{self, CancelToken, CompactionJob};
 use crate::compaction::picker::CompactionStrategy;
 use crate::error::{Error, Result};
-use crate::flush::{self, FlushOutcome};
+use crate::flush::{self, FlushLock, FlushOutcome};
 use crate::tree::Tree;
 use crate::write;
 
@@ -56,6 +56,24 @@ impl Tree {
         before_install: impl FnOnce(SeqNo) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<FlushOutcome>, E> {
         flush::flush_oldest(&self.0, watermark, before_install)
+    }
+
+    /// Waits for a running flush to end, and holds off every other until the lock is dropped: what is in memory stays there, and
+    /// what is in tables came there before. Writes and reads go on. To flush meanwhile is for [`Self::flush`]; the other flushes
+    /// wait, so do not call them while holding the lock.
+    #[must_use]
+    pub fn get_flush_lock(&self) -> FlushLock<'_> {
+        flush::lock(&self.0)
+    }
+
+    /// Flushes all memtables that are sealed, under a lock that the caller holds; says how many bytes were written, or `None`
+    /// if none was sealed. [`Self::rotate_memtable`] seals the active one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignLock`] if the lock is another tree's; as [`Self::flush_active_memtable`].
+    pub fn flush(&self, lock: &FlushLock<'_>, watermark: SeqNo) -> Result<Option<u64>> {
+        flush::flush_sealed(&self.0, lock, watermark)
     }
 
     /// The compaction that the tree's strategy wants next, its inputs reserved. `idle` says that nothing else has

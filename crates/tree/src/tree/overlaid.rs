@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::overlaid;
 use crate::overlay::{Overlay, OverlayMemtable};
 use crate::scan::Range;
+use crate::scan::batch_range::BatchRange;
 use crate::scan::guard::{EntryGuard, KvPair};
 use crate::tree::Tree;
 use crate::write::check_lengths;
@@ -130,6 +131,18 @@ impl Overlaid {
         overlaid::contains(core, &view, &self.overlay, key.as_ref(), bound)
     }
 
+    /// The length in bytes of `key`'s value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::get`].
+    pub fn size_of(&self, key: impl AsRef<[u8]>, bound: SeqNo) -> Result<Option<u32>> {
+        let core = &self.tree.0;
+        let view = core.state.view();
+        let bound = view.admit(bound, &core.snapshots)?;
+        overlaid::size_of(core, &view, &self.overlay, key.as_ref(), bound)
+    }
+
     /// The values of several keys, in the order of the keys.
     ///
     /// # Errors
@@ -173,6 +186,19 @@ impl Overlaid {
     /// As [`Tree::range`].
     pub fn prefix(&self, prefix: impl AsRef<[u8]>, bound: SeqNo) -> Result<Range> {
         Ok(self.tree.prefix(prefix, bound)?.under(self.overlay.clone()))
+    }
+
+    /// The live keys of several ranges, range by range.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::range`].
+    pub fn batch_range_scan<K: AsRef<[u8]>, R: RangeBounds<K>>(
+        &self,
+        ranges: impl IntoIterator<Item = R>,
+        bound: SeqNo,
+    ) -> Result<BatchRange> {
+        Ok(BatchRange::new(self.iter(bound)?, ranges))
     }
 
     /// Whether a live key begins with `prefix`.

@@ -59,7 +59,7 @@ impl Tree {
     /// As [`Self::get`].
     #[inline]
     pub fn get_pinned(&self, key: impl AsRef<[u8]>, bound: SeqNo) -> Result<Option<PinnableSlice>> {
-        Ok(self.get(key, bound)?.map(PinnableSlice::new))
+        Ok(self.get(key, bound)?.map(PinnableSlice::from))
     }
 
     /// The length in bytes of `key`'s value at `bound`. The value itself is neither touched nor copied.
@@ -91,6 +91,17 @@ impl Tree {
         let view = self.0.state.view();
         let bound = view.admit(bound, &self.0.snapshots)?;
         get::contains(&self.0, &view, key.as_ref(), bound)
+    }
+
+    /// As [`Self::contains_key`], at a bound that is asked for once the state of the tree is fixed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub fn contains_key_latest(&self, key: &[u8], bound: impl FnOnce() -> SeqNo) -> Result<bool> {
+        let view = self.0.state.view();
+        let bound = view.admit(bound(), &self.0.snapshots)?;
+        get::contains(&self.0, &view, key, bound)
     }
 
     /// The values of several keys, all at one moment, in the order of the keys.

@@ -25,3 +25,4 @@ mod sealed;
 mod settings;
 mod snapshots;
 mod tables;
+mod upkeep;

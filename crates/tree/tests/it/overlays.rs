@@ -61,6 +61,11 @@ fn overlaid_reads_see_puts_deletes_and_operands_over_the_tree() {
         assert_eq!(backward, expected);
         assert_eq!(entries(mine.range("b".."e", SeqNo::MAX).unwrap()), expected[1..3]);
         assert_eq!(entries(mine.prefix("e", SeqNo::MAX).unwrap()), expected[3..]);
+        let ranges =
+            mine.batch_range_scan([("d", "z"), ("b", "c")].map(|(from, to)| from..to), SeqNo::MAX).unwrap();
+        let ranges: Vec<_> = ranges.map(|(at, entry)| (at, text(&entry.value().unwrap()))).collect();
+        let values = [(0, "tree,more"), (0, "second"), (1, "mine")];
+        assert_eq!(ranges, values.map(|(at, value)| (at, value.to_owned())));
         assert!(mine.contains_prefix("e", SeqNo::MAX).unwrap());
         assert!(!mine.contains_prefix("c", SeqNo::MAX).unwrap());
         assert_eq!(mine.len(SeqNo::MAX).unwrap(), 4);
@@ -71,6 +76,8 @@ fn overlaid_reads_see_puts_deletes_and_operands_over_the_tree() {
         for (key, value) in keys.iter().zip(together) {
             assert_eq!(mine.get(key, SeqNo::MAX).unwrap(), value, "{key}");
             assert_eq!(mine.contains_key(key, SeqNo::MAX).unwrap(), value.is_some(), "{key}");
+            let size = value.as_ref().map(|value| u32::try_from(value.len()).unwrap());
+            assert_eq!(mine.size_of(key, SeqNo::MAX).unwrap(), size, "{key}");
             let expected = expected.iter().find(|(known, _)| known == key);
             assert_eq!(value.map(|value| text(&value)), expected.map(|(_, value)| value.clone()), "{key}");
         }
