@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use esker_mem::slice::{UserKey, UserValue};
 
+use esker_tree::PinnableSlice;
+
 use crate::background;
 use crate::core::Core;
 use crate::error::Result;
@@ -166,6 +168,30 @@ impl Database {
     /// As there.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
         self.default.contains(key)
+    }
+
+    /// As [`Keyspace::get_pinned`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn get_pinned(&self, key: impl AsRef<[u8]>) -> Result<Option<PinnableSlice>> {
+        self.default.get_pinned(key)
+    }
+
+    /// As [`Keyspace::size_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn size_of(&self, key: impl AsRef<[u8]>) -> Result<Option<u32>> {
+        self.default.size_of(key)
+    }
+
+    /// As [`Keyspace::contains_prefix`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn contains_prefix(&self, prefix: impl AsRef<[u8]>) -> Result<bool> {
+        self.default.contains_prefix(prefix)
     }
 
     /// As [`Keyspace::multi_get`].

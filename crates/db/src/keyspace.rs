@@ -4,7 +4,10 @@
 //! asked for only *after* the tree's view is taken: so nothing that the number sees can have been collected in that
 //! view (INV-KEYSPACE-6).
 //!
-//! Not here: how a tree is read (`esker_tree`); what a write does ([`crate::write`]); ranges ([`crate::scan`]).
+//! Not here: how a tree is read (`esker_tree`); what a write does ([`crate::write`]); ranges ([`crate::scan`]);
+//! reads that want no value, or more than that ([`reads`]).
+
+mod reads;
 
 use std::ops::RangeBounds;
 use std::sync::Arc;
@@ -107,14 +110,6 @@ impl Keyspace {
         let key = key.as_ref();
         self.check_open()?;
         self.state.tree.get_latest(key, || self.visible()).map_err(|error| self.state.error(error))
-    }
-
-    /// Whether `key` has a value.
-    ///
-    /// # Errors
-    /// As [`Keyspace::get`].
-    pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
-        Ok(self.get(key)?.is_some())
     }
 
     /// The values of `keys`, in their order, all as of one moment.

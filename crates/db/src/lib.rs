@@ -86,7 +86,7 @@ pub use esker_mem::comparator::{ByteOrder, SharedComparator, UserComparator};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
 pub use esker_tree::{
     Codec, DelimitedPrefix, DroppedRange, FilterPolicy, FilterPolicyEntry, FixedPrefix, LevelPolicy,
-    PrefixExtractor, SharedPrefixExtractor,
+    PinnableSlice, PrefixExtractor, SharedPrefixExtractor,
 };
 
 pub use crate::builder::Builder;

@@ -135,6 +135,28 @@ impl Scan {
         }
     }
 
+    /// The key that `next` would yield; its value is not touched. `None` is the end.
+    ///
+    /// # Errors
+    /// Those of reading; the error with which the scan failed to begin.
+    pub fn peek_key(&mut self) -> Result<Option<&[u8]>> {
+        match &mut self.source {
+            Source::Range(range) => range.peek_key().map_err(|error| self.keyspace.error(error)),
+            other => other.take_failure().map_or(Ok(None), Err),
+        }
+    }
+
+    /// The key that `next_back` would yield, as [`Scan::peek_key`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn peek_back_key(&mut self) -> Result<Option<&[u8]>> {
+        match &mut self.source {
+            Source::Range(range) => range.peek_back_key().map_err(|error| self.keyspace.error(error)),
+            other => other.take_failure().map_or(Ok(None), Err),
+        }
+    }
+
     fn reposition(
         &mut self,
         seek: impl FnOnce(&mut esker_tree::Range) -> esker_tree::Result<()>,

@@ -1,5 +1,5 @@
 //! The paths that users feel, on a settled tree of a million records in the operating system's files: point reads
-//! that hit and miss, seeks, scans in both directions, flush and compaction.
+//! that hit and miss, one by one and together, seeks, scans in both directions, flush and compaction.
 //!
 //! `cargo bench -p esker-tree --bench tree`
 #![allow(
@@ -74,6 +74,29 @@ fn reads(c: &mut Criterion) {
     });
     group.bench_function("get miss", |b| {
         b.iter(|| black_box(tree.get(&missing[next()], SeqNo::MAX).unwrap()));
+    });
+    group.bench_function("100 gets", |b| {
+        let mut batches = keys.chunks_exact(100).cycle();
+        b.iter(|| {
+            let batch = batches.next().unwrap();
+            batch.iter().filter(|key| tree.get(key, SeqNo::MAX).unwrap().is_some()).count()
+        });
+    });
+    group.bench_function("multi_get of 100", |b| {
+        let mut batches = keys.chunks_exact(100).cycle();
+        b.iter(|| black_box(tree.multi_get(batches.next().unwrap(), SeqNo::MAX).unwrap()).len());
+    });
+    group.bench_function("multi_get of 100 neighbours", |b| {
+        let mut sorted: Vec<_> = (0..RECORDS).map(key).collect();
+        sorted.sort();
+        let mut at = 0;
+        b.iter(|| {
+            at = (at + 7919 * 100) % (sorted.len() - 100);
+            black_box(tree.multi_get(&sorted[at..at + 100], SeqNo::MAX).unwrap()).len()
+        });
+    });
+    group.bench_function("size_of", |b| {
+        b.iter(|| black_box(tree.size_of(&keys[next()], SeqNo::MAX).unwrap()).unwrap());
     });
     group.bench_function("seek and 10", |b| {
         b.iter(|| {

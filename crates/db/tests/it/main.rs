@@ -15,6 +15,7 @@ mod erase;
 mod kill;
 mod model;
 mod prefixes;
+mod reads;
 mod recovery;
 mod refusals;
 mod replay;
