@@ -85,7 +85,7 @@ impl Version {
     /// Of this version the runs that `narrow` makes of its runs, for a read that needs no more. It knows no levels.
     pub(crate) fn narrowed(&self, narrow: impl FnMut(&Run) -> Option<Run>) -> Self {
         let runs = self.runs.iter().filter_map(narrow).collect();
-        Self { levels: Vec::new(), runs, highest_seqno: self.highest_seqno }
+        Self { levels: Vec::new(), runs, highest_seqno: self.highest_seqno, file_bytes: self.file_bytes }
     }
 
     /// For each level its runs, newest first.
