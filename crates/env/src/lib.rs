@@ -19,6 +19,7 @@
 //! Not here: faults and crashes (the private crate `esker-testkit`).
 
 pub mod clock;
+pub mod duplicate;
 pub mod fs;
 pub mod memory;
 pub mod os;

@@ -26,7 +26,7 @@
 //! | 7 | file length | |
 //! | 9, 11 | smallest, largest key | user keys |
 //! | 13 | largest key is exclusive | present as 1 where it is the end of a range tombstone and no entry |
-//! | 15, 17 | lowest, highest seqno | before a global seqno is applied |
+//! | 15, 17 | lowest, highest seqno | as they are read: the global one, where there is one |
 //! | 19 | global seqno | that all entries of an ingested file have instead of their own |
 //! | 21 | out of order | present as 1 where it may hold a version that is older than one in an older run or a deeper level |
 //! | 2, 4, 6 | entries, point tombstones, range tombstones | |
@@ -123,11 +123,11 @@ pub struct AddedTable {
     pub largest_key: Slice,
     /// Whether the largest key is the exclusive end of a range tombstone, so that the next table of the run may begin with it.
     pub largest_key_is_exclusive: bool,
-    /// The lowest seqno in the file.
+    /// The lowest seqno of its entries, as they are read.
     pub lowest_seqno: SeqNo,
-    /// The highest seqno in the file.
+    /// The highest seqno of its entries, as they are read.
     pub highest_seqno: SeqNo,
-    /// The seqno that all entries of an ingested file have instead of their own.
+    /// The seqno that all entries of an ingested file have instead of their own, which are 0.
     pub global_seqno: Option<SeqNo>,
     /// Whether it may hold a version of some key that is older than one in an older run or a deeper level: where seqnos crossed
     /// between memtables.

@@ -17,6 +17,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
+use esker_env::duplicate::{Way, copy_start, duplicate};
 use esker_env::fs::{Access, Fs, FsFile, OpenOptions};
 
 /// A case: a file system, and an empty directory in it.
@@ -38,6 +39,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("removal_while_open", removal_while_open),
     ("hard_links", hard_links),
     ("reflinks", reflinks),
+    ("duplicates", duplicates),
     ("locks", locks),
     ("many_readers", many_readers),
 ];
@@ -360,6 +362,29 @@ fn reflinks(fs: &dyn Fs, dir: &Path) {
             assert!(!fs.exists(&b).unwrap());
         }
     }
+}
+
+fn duplicates(fs: &dyn Fs, dir: &Path) {
+    let src = dir.join("src");
+    let file = put(fs, &src, b"bytes");
+    for (name, ways) in [("link", [Way::Link, Way::Copy]), ("reflink", [Way::Reflink, Way::Copy])] {
+        let dst = dir.join(name);
+        let way = duplicate(fs, &src, &dst, &ways).unwrap();
+        assert!(ways.contains(&way));
+        assert_eq!(get(fs, &dst), b"bytes");
+        assert_eq!(kind(duplicate(fs, &src, &dst, &ways)), ErrorKind::AlreadyExists);
+        assert_eq!(get(fs, &dst), b"bytes", "what was there stays");
+    }
+    let copy = dir.join("copy");
+    assert_eq!(duplicate(fs, &src, &copy, &[Way::Copy]).unwrap(), Way::Copy);
+    assert_eq!(copy_start(fs, &src, &dir.join("start"), 3).unwrap(), 3);
+    assert_eq!(copy_start(fs, &src, &dir.join("all"), 99).unwrap(), 5);
+    file.write_all_at(b"B", 0).unwrap();
+    assert_eq!(get(fs, &copy), b"bytes", "a copy is a file of its own");
+    assert_eq!(get(fs, &dir.join("start")), b"byt");
+    assert_eq!(kind(duplicate(fs, &src, &dir.join("none"), &[])), ErrorKind::InvalidInput);
+    assert_eq!(kind(duplicate(fs, &dir.join("gone"), &dir.join("none"), &[Way::Copy])), ErrorKind::NotFound);
+    assert!(!fs.exists(&dir.join("none")).unwrap());
 }
 
 /// INV-ENV-4: one holder, whoever asks.

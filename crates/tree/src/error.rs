@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use esker_format::error::DecodeError;
 use esker_mem::seqno::SeqNo;
-use esker_mem::slice::UserKey;
+use esker_mem::slice::{Slice, UserKey};
 
 /// The result of an operation on a tree.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -108,6 +108,32 @@ pub enum Error {
     SnapshotsHeld {
         /// How many bounds they hold.
         count: usize,
+    },
+    /// Keys were to ascend, and one is not behind the one before.
+    KeysNotAscending {
+        /// The key before.
+        previous: Slice,
+        /// The key that was left out.
+        given: Slice,
+    },
+    /// A file that cannot be ingested.
+    NotIngestible {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// Two files that were to be ingested together share a part of their key ranges.
+    OverlappingFiles {
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Something is where a file or folder was to be made.
+    AlreadyExists {
+        /// Its path.
+        path: PathBuf,
     },
     /// The tree was written under another comparator.
     WrongComparator {
@@ -237,6 +263,10 @@ impl Error {
             | Self::NoMergeOperator
             | Self::MergeFailed { .. }
             | Self::InvertedRange
+            | Self::KeysNotAscending { .. }
+            | Self::NotIngestible { .. }
+            | Self::OverlappingFiles { .. }
+            | Self::AlreadyExists { .. }
             | Self::WrongComparator { .. } => ErrorKind::InvalidInput,
         }
     }
@@ -275,6 +305,16 @@ impl fmt::Display for Error {
                 write!(f, "a read at {bound} is below the watermark {watermark}")
             }
             Self::InvertedRange => f.write_str("the range begins behind its end"),
+            Self::KeysNotAscending { previous, given } => {
+                write!(f, "keys must ascend: {given:?} does not come after {previous:?}")
+            }
+            Self::NotIngestible { path, reason } => {
+                write!(f, "{} cannot be ingested: {reason}", path.display())
+            }
+            Self::OverlappingFiles { first, second } => {
+                write!(f, "the key ranges of {} and {} overlap", first.display(), second.display())
+            }
+            Self::AlreadyExists { path } => write!(f, "{} exists already", path.display()),
             Self::SnapshotsHeld { count } => {
                 write!(f, "live snapshots at {count} points in time see what would be erased")
             }

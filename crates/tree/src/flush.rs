@@ -27,6 +27,7 @@ use crate::install::{Output, install};
 use crate::memtable::{EitherMemtable, Generation};
 use crate::shape::newer_lowest_seqno;
 use crate::state::View;
+use crate::version::Placed;
 
 /// What a flush did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,10 +40,31 @@ pub struct FlushOutcome {
     pub replay_floor: SeqNo,
 }
 
-/// The right to flush a tree: while it is held, no memtable becomes a table but by its holder.
+/// The right to flush a tree: while it is held, no memtable becomes a table but by its holder. Before a lock of one's log, if
+/// that is taken, too.
 pub struct FlushLock<'a> {
     core: &'a Core,
     _one_at_a_time: MutexGuard<'a, ()>,
+}
+
+impl FlushLock<'_> {
+    /// As [`crate::Tree::flush_oldest`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn flush_oldest<E: From<Error>>(
+        &self,
+        watermark: SeqNo,
+        before_install: impl FnOnce(SeqNo) -> Result<(), E>,
+    ) -> Result<Option<FlushOutcome>, E> {
+        flush_under(self, watermark, before_install)
+    }
+
+    /// Whether it is a lock of this tree.
+    pub(crate) fn is_of(&self, core: &Core) -> bool {
+        std::ptr::eq(core, self.core)
+    }
 }
 
 impl std::fmt::Debug for FlushLock<'_> {
@@ -59,7 +81,7 @@ pub(crate) fn lock(core: &Core) -> FlushLock<'_> {
 
 /// Flushes all memtables that are sealed, under a lock that the caller holds; the bytes written, `None` if none was sealed.
 pub(crate) fn flush_sealed(core: &Core, lock: &FlushLock<'_>, advice: SeqNo) -> Result<Option<u64>, Error> {
-    if !std::ptr::eq(core, lock.core) {
+    if !lock.is_of(core) {
         return Err(Error::ForeignLock);
     }
     let mut written = None;
@@ -193,12 +215,19 @@ fn everything_older(view: &View, generation: &Arc<Generation>) -> OlderData {
     OlderData::new(ranges.collect(), view.active.memtable.order())
 }
 
-/// Whether the memtable holds a sequence number at or below one that is already in tables.
+/// Whether the memtable may hold an older version of a key than a table does: a sequence number at or below one that is in a
+/// table whose key range it has keys in.
 fn is_out_of_order(view: &View, generation: &Arc<Generation>) -> bool {
     match (generation.memtable.lowest_seqno(), view.version.highest_seqno()) {
-        (Some(lowest), Some(highest)) => lowest <= highest,
+        (Some(lowest), Some(highest)) if lowest <= highest => is_crossed(view, generation, lowest),
         _ => false,
     }
+}
+
+#[cold]
+fn is_crossed(view: &View, generation: &Generation, lowest: SeqNo) -> bool {
+    let mut newer = view.version.placed().filter(|placed| placed.table.highest_seqno() >= lowest);
+    newer.any(|Placed { table, .. }| generation.memtable.has_key_within(table.smallest(), table.largest()))
 }
 
 /// Below it everything of this tree is in tables once the oldest memtable is.

@@ -100,6 +100,15 @@ impl EitherMemtable {
         on_either!(self, memtable => memtable.memory_bytes())
     }
 
+    /// Whether it has a key in the inclusive range.
+    pub(crate) fn has_key_within(&self, smallest: &[u8], largest: &[u8]) -> bool {
+        on_either!(self, memtable => {
+            let mut cursor = memtable.cursor();
+            cursor.seek(smallest);
+            cursor.valid() && self.order().compare(cursor.key(), largest) != std::cmp::Ordering::Greater
+        })
+    }
+
     /// The bytes in use.
     pub(crate) fn allocated_bytes(&self) -> usize {
         match self {

@@ -3,6 +3,7 @@
 
 pub(crate) mod cursor;
 pub(crate) mod filter_keys;
+pub(crate) mod describe;
 pub(crate) mod reader;
 pub(crate) mod sequence;
 pub(crate) mod writer;

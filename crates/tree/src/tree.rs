@@ -9,12 +9,14 @@
 //! | read with a write set on top | `tree/overlaid.rs` |
 //! | flush and compact | `tree/maintain.rs` |
 //! | forget or rewrite a part of it | `tree/erase.rs` |
+//! | bring sorted data in | `tree/ingest.rs` |
 //! | look at it | `tree/inspect.rs` |
 //!
 //! Not here: any logic. Each method names the file that does the work.
 
 mod admission;
 mod erase;
+mod ingest;
 mod inspect;
 mod maintain;
 pub(crate) mod overlaid;

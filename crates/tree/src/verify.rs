@@ -69,7 +69,7 @@ pub(crate) fn verify(core: &Core) -> VerifyReport {
 }
 
 /// Walks one table from end to end.
-fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyReport) -> Result<(), Error> {
+pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyReport) -> Result<(), Error> {
     let order = core.order();
     let broken = |rule| Error::corrupt(table.path(), DecodeError::invalid("table", 0, rule));
     for at in 0..table.block_count() {

@@ -22,6 +22,8 @@ pub(crate) struct Input {
     /// Those that were not begun.
     tables: std::vec::IntoIter<Arc<Table>>,
     sequence: Option<BlockSequence>,
+    /// Added to the numbers in the file.
+    base_seqno: SeqNo,
     /// `None` at the end.
     current: Option<SequenceBlock>,
     /// The index of the current entry in its block.
@@ -34,7 +36,15 @@ impl Input {
     /// At the first entry of `tables`, which ascend.
     pub(crate) fn new(tables: Vec<Arc<Table>>) -> Result<Self> {
         let tables = tables.into_iter();
-        let mut input = Self { tables, sequence: None, current: None, at: 0, key: Vec::new(), value: 0..0 };
+        let mut input = Self {
+            tables,
+            sequence: None,
+            base_seqno: 0,
+            current: None,
+            at: 0,
+            key: Vec::new(),
+            value: 0..0,
+        };
         input.next_block()?;
         Ok(input)
     }
@@ -52,7 +62,7 @@ impl Input {
 
     #[inline]
     pub(crate) fn seqno(&self) -> SeqNo {
-        self.block().map_or(0, |block| block.seqno(self.at))
+        self.block().map_or(0, |block| self.base_seqno + block.seqno(self.at))
     }
 
     #[inline]
@@ -84,9 +94,9 @@ impl Input {
         self.at == 0
     }
 
-    /// The block whose first entry it stands on.
+    /// The block whose first entry it stands on, if its numbers count.
     pub(crate) fn whole_block(&self) -> Option<&SequenceBlock> {
-        self.current.as_ref().filter(|_| self.at == 0)
+        self.current.as_ref().filter(|_| self.at == 0 && self.base_seqno == 0)
     }
 
     /// The codec that the table of the current block was written with.
@@ -109,6 +119,7 @@ impl Input {
                 return Ok(());
             }
             let Some(table) = self.tables.next() else { return Ok(()) };
+            self.base_seqno = table.base_seqno();
             self.sequence = Some(BlockSequence::new(table));
         }
     }

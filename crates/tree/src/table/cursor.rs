@@ -35,6 +35,8 @@ pub(crate) struct TableCursor {
     table: Arc<Table>,
     order: KeyOrder,
     fill: Fill,
+    /// Added to the numbers in the file.
+    base_seqno: SeqNo,
     /// The ordinal of the block that `block` holds, if it holds one.
     block_at: usize,
     /// The ordinal of the block that was aimed at.
@@ -47,7 +49,17 @@ pub(crate) struct TableCursor {
 impl TableCursor {
     #[inline]
     pub(crate) fn new(table: Arc<Table>, order: KeyOrder, fill: Fill) -> Self {
-        Self { table, order, fill, block_at: 0, aimed: None, crossed: 0, block: BlockCursor::nowhere() }
+        let base_seqno = table.base_seqno();
+        Self {
+            table,
+            order,
+            fill,
+            base_seqno,
+            block_at: 0,
+            aimed: None,
+            crossed: 0,
+            block: BlockCursor::nowhere(),
+        }
     }
 
     /// Goes to another table, and stands nowhere.
@@ -55,6 +67,7 @@ impl TableCursor {
     pub(crate) fn change_to(&mut self, table: &Arc<Table>) {
         self.block.leave();
         self.table = Arc::clone(table);
+        self.base_seqno = table.base_seqno();
     }
 
     /// Stands nowhere.
@@ -217,7 +230,7 @@ impl Cursor for TableCursor {
 
     #[inline]
     fn seqno(&self) -> SeqNo {
-        self.block.seqno()
+        self.base_seqno + self.block.seqno()
     }
 
     #[inline]
@@ -241,7 +254,11 @@ impl Cursor for TableCursor {
     }
 
     fn open_stretch(&mut self, stretch: &Stretch<'_>) {
-        self.block.open(stretch, self.table.highest_seqno() < stretch.bound);
+        let is_below = self.table.highest_seqno() < stretch.bound;
+        // The block would compare the bound with numbers that do not count.
+        if is_below || self.base_seqno == 0 {
+            self.block.open(stretch, is_below);
+        }
     }
 
     fn close_stretch(&mut self) {

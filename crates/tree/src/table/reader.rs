@@ -61,6 +61,8 @@ pub(crate) struct Table {
     slots: BlockSlots,
     /// How much of a block stands before its first entry: the most of all blocks that were read from the file, so far.
     lead_bytes: AtomicUsize,
+    /// What all entries have in place of their own number, which is 0 then; 0 where they have their own.
+    base_seqno: SeqNo,
     _resident: Resident,
     obsolete: AtomicBool,
 }
@@ -90,8 +92,9 @@ impl Table {
         let properties =
             Properties::decode(&block(BlockType::Properties, footer.properties)?).map_err(corrupt)?;
         check_readable(&source, &path, &footer, &properties)?;
-        if meta.global_seqno.is_some() {
-            return Err(Error::Unsupported { path, what: "a global sequence number" });
+        if meta.global_seqno.is_some() && properties.highest_seqno != 0 {
+            let rule = "entries have no numbers of their own beside a global one";
+            return Err(corrupt(DecodeError::invalid("table", footer_at, rule)));
         }
         if meta.largest_key_is_exclusive {
             return Err(Error::Unsupported { path, what: "a key range that ends with a range tombstone" });
@@ -114,6 +117,7 @@ impl Table {
         let resident = source.cache.hold_resident(resident_bytes as u64);
         Ok(Self {
             lead_bytes: AtomicUsize::new(0),
+            base_seqno: meta.global_seqno.unwrap_or(0),
             obsolete: AtomicBool::new(false),
             _resident: resident,
             source,
@@ -159,6 +163,13 @@ impl Table {
     #[inline]
     pub(crate) fn highest_seqno(&self) -> SeqNo {
         self.meta.highest_seqno
+    }
+
+    /// What is added to the numbers that the file holds, in entries and in the index: 0, or the number that an ingested file
+    /// got as a whole (INV-INGEST-3).
+    #[inline]
+    pub(crate) fn base_seqno(&self) -> SeqNo {
+        self.base_seqno
     }
 
     #[inline]
@@ -245,10 +256,14 @@ impl Table {
         bound: SeqNo,
     ) -> Result<Option<Found<V>>> {
         let order = &self.source.order;
+        // Nothing is below bound 0 anyway; and where there is a base, all entries are at it.
+        if self.base_seqno >= bound {
+            return Ok(None);
+        }
         loop {
             let block = held.block();
             if let Some(i) = block.find(key, bound, order) {
-                let (seqno, kind) = (block.seqno(i), block.kind(i));
+                let (seqno, kind) = (self.base_seqno + block.seqno(i), block.kind(i));
                 return Ok(Some(Found { seqno, kind, value: V::of_block(&held, block.value_range(i)) }));
             }
             // Versions of one key may fill more than one block.

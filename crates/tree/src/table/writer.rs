@@ -139,6 +139,11 @@ impl TableWriter {
         self.written + (self.buffer.len() + self.block.size_estimate()) as u64
     }
 
+    /// Whether it holds no entry.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.properties.entries == 0
+    }
+
     /// Whether so many hashes wait for the filter that the table should end before the next key.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {

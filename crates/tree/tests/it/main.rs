@@ -16,6 +16,7 @@ mod comparators;
 mod concurrency;
 mod erase;
 mod faults;
+mod ingest;
 mod merges;
 mod model;
 mod overlays;

@@ -1,0 +1,132 @@
+//! Bulk load: sorted entries become tables in the tree's folder, past the memtables.
+//!
+//! Cost: each entry is written once, and as a rule never again, since the tables go as deep as they can. Nothing is read until
+//! the end, when all of it is.
+
+use std::sync::Arc;
+
+use esker_mem::kind::Kind;
+
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::ingest::ascending::Ascending;
+use crate::ingest::prepared::{IngestOutcome, PreparedIngestion};
+use crate::table::writer::TableWriter;
+use crate::version::LEVELS;
+use crate::write::check_lengths;
+
+/// The size at which a table ends.
+const TABLE_BYTES: u64 = 64 << 20;
+
+/// A sorted bulk load under way: [`Self::finish`] brings all of it in at once. Dropped before, it leaves nothing behind.
+///
+/// ```
+/// # use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+/// # let folder = tempfile::tempdir()?;
+/// # let seqno = SequenceNumberCounter::default();
+/// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+/// let mut ingestion = tree.ingestion()?;
+/// for number in 0..1000 {
+///     ingestion.write(format!("key{number:04}"), "value")?;
+/// }
+/// assert!(tree.is_empty(SeqNo::MAX)?);
+/// ingestion.finish()?;
+/// assert_eq!(tree.len(SeqNo::MAX)?, 1000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AnyIngestion {
+    prepared: PreparedIngestion,
+    writer: Option<TableWriter>,
+    keys: Ascending,
+}
+
+impl AnyIngestion {
+    pub(crate) fn new(core: &Arc<Core>) -> Self {
+        Self { prepared: PreparedIngestion::new(core), writer: None, keys: Ascending::default() }
+    }
+
+    /// Adds a value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeysNotAscending`], [`Error::KeyTooLong`], [`Error::ValueTooLong`]: the entry is left out, and the load may go
+    /// on. What the file system says: then it is lost, and the tree as it was.
+    pub fn write(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        self.add(key.as_ref(), Kind::Put, value.as_ref())
+    }
+
+    /// Adds a tombstone: as [`crate::Tree::remove`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_tombstone(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.add(key.as_ref(), Kind::Delete, &[])
+    }
+
+    /// Adds a weak tombstone: as [`crate::Tree::remove_weak`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_weak_tombstone(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.add(key.as_ref(), Kind::SingleDelete, &[])
+    }
+
+    /// Brings everything in under the next number of the tree's generator, all at once, durably; then raises the visible
+    /// number above it. Memtables that overlap are flushed first.
+    ///
+    /// # Errors
+    ///
+    /// What the file system says: nothing is ingested, though a crash right after a failed write of the manifest may
+    /// find it so.
+    pub fn finish(self) -> Result<IngestOutcome> {
+        self.prepare()?.finish()
+    }
+
+    /// Writes and syncs what is left, for callers who give the number themselves.
+    ///
+    /// # Errors
+    ///
+    /// What the file system says.
+    pub fn prepare(mut self) -> Result<PreparedIngestion> {
+        self.end_table()?;
+        if !self.prepared.is_empty() {
+            let core = self.prepared.core();
+            core.fs().sync_dir(core.path()).map_err(|e| Error::io("sync", core.path(), e))?;
+        }
+        Ok(self.prepared)
+    }
+
+    fn add(&mut self, key: &[u8], kind: Kind, value: &[u8]) -> Result<()> {
+        check_lengths(key, value)?;
+        self.keys.take(key, self.prepared.core().order())?;
+        if self.writer.as_ref().is_some_and(|writer| writer.is_full() || writer.size_bytes() >= TABLE_BYTES) {
+            self.end_table()?;
+        }
+        match &mut self.writer {
+            Some(writer) => writer.add(key, true, 0, kind, value),
+            none => none.insert(begin(self.prepared.core())?).add(key, true, 0, kind, value),
+        }
+    }
+
+    fn end_table(&mut self) -> Result<()> {
+        if let Some(writer) = self.writer.take() {
+            self.prepared.tables.push(writer.finish()?);
+        }
+        Ok(())
+    }
+}
+
+/// Begins a table as the last level has them, but with a filter: it may come to lie elsewhere.
+fn begin(core: &Core) -> Result<TableWriter> {
+    let id = core.next_table_id();
+    let options = core.config.table_options(LEVELS - 1, false);
+    TableWriter::create(core.fs(), core.table_path(id), id, options, core.config.clock.unix_millis())
+}
+
+impl std::fmt::Debug for AnyIngestion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AnyIngestion").field("tables", &self.prepared).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! The public writer of table files: sorted entries go in, a file for [`crate::Tree::ingest_files`] comes out.
+//!
+//! All entries have sequence number 0: the number that counts is given to the file as a whole when it is ingested.
+//!
+//! Not here: the bytes ([`crate::table::writer`]).
+
+use std::path::{Path, PathBuf};
+
+use esker_env::fs::SharedFs;
+use esker_format::ids::TableId;
+use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
+use esker_mem::slice::UserKey;
+
+use crate::error::{Error, Result};
+use crate::ingest::ascending::Ascending;
+use crate::options::Config;
+use crate::table::writer as table;
+use crate::version::LEVELS;
+use crate::write::check_lengths;
+
+/// Writes a table file anywhere, to be ingested by a tree of the same order. Dropped unfinished, it deletes its file.
+///
+/// ```
+/// # use esker_tree::{Config, IngestOptions, SeqNo, SequenceNumberCounter, TableWriter};
+/// # let folder = tempfile::tempdir()?;
+/// # let seqno = SequenceNumberCounter::default();
+/// let config = Config::new(folder.path().join("tree"), seqno.clone(), SequenceNumberCounter::default());
+/// let path = folder.path().join("sorted.table");
+/// let mut writer = TableWriter::create(&path, &config)?;
+/// writer.write("a", "1")?;
+/// writer.write("b", "2")?;
+/// assert_eq!(writer.finish()?.entries, 2);
+///
+/// let tree = config.open()?;
+/// tree.ingest_files([path], IngestOptions::default())?;
+/// assert_eq!(tree.get("b", SeqNo::MAX)?.as_deref(), Some(b"2".as_slice()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct TableWriter {
+    inner: table::TableWriter,
+    keys: Ascending,
+    fs: SharedFs,
+    order: KeyOrder,
+    path: PathBuf,
+}
+
+/// A finished table file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableFileInfo {
+    /// The file.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub size_bytes: u64,
+    /// Entries, tombstones included.
+    pub entries: u64,
+    /// Tombstones among them.
+    pub tombstones: u64,
+    /// The first key.
+    pub smallest: UserKey,
+    /// The last key.
+    pub largest: UserKey,
+}
+
+impl TableWriter {
+    /// Begins a file at `path`, as a tree of `config` would write it for its last level: its file system, order, block
+    /// size, codec and filter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`]; what the file system says.
+    pub fn create(path: impl AsRef<Path>, config: &Config) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        let options = config.table_options(LEVELS - 1, false);
+        let (fs, order) = (config.fs.clone(), config.order.clone());
+        let created = config.clock.unix_millis();
+        let inner = table::TableWriter::create(&fs, path.clone(), TableId::default(), options, created);
+        let inner = inner.map_err(|error| match error {
+            Error::Io { source, path, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                Error::AlreadyExists { path }
+            }
+            error => error,
+        })?;
+        Ok(Self { inner, keys: Ascending::default(), fs, order, path })
+    }
+
+    /// Adds a value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeysNotAscending`], [`Error::KeyTooLong`], [`Error::ValueTooLong`]: the entry is left out, and the file may
+    /// go on. What the file system says.
+    pub fn write(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        self.add(key.as_ref(), Kind::Put, value.as_ref())
+    }
+
+    /// Adds a tombstone: as [`crate::Tree::remove`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_tombstone(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.add(key.as_ref(), Kind::Delete, &[])
+    }
+
+    /// Adds a weak tombstone: as [`crate::Tree::remove_weak`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_weak_tombstone(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.add(key.as_ref(), Kind::SingleDelete, &[])
+    }
+
+    /// What the file would be if it ended now, roughly, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.inner.size_bytes()
+    }
+
+    /// Ends the file and makes it durable, name included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotIngestible`] if nothing was written; what the file system says. There is no file then.
+    pub fn finish(self) -> Result<TableFileInfo> {
+        if self.inner.is_empty() {
+            return Err(Error::NotIngestible { path: self.path, reason: "it holds no entry" });
+        }
+        let meta = self.inner.finish()?;
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        self.fs.sync_dir(folder).map_err(|e| Error::io("sync", folder, e))?;
+        Ok(TableFileInfo {
+            path: self.path,
+            size_bytes: meta.file_bytes,
+            entries: meta.entries,
+            tombstones: meta.point_tombstones,
+            smallest: meta.smallest_key,
+            largest: meta.largest_key,
+        })
+    }
+
+    fn add(&mut self, key: &[u8], kind: Kind, value: &[u8]) -> Result<()> {
+        check_lengths(key, value)?;
+        self.keys.take(key, &self.order)?;
+        self.inner.add(key, true, 0, kind, value)
+    }
+}
+
+impl std::fmt::Debug for TableWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableWriter").field("path", &self.path).finish_non_exhaustive()
+    }
+}
