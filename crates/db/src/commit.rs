@@ -489,6 +489,13 @@ impl<E: Environment> Pipeline<E> {
 }
 
 impl LogStage {
+    /// A number for what has a slot and no frame.
+    pub(crate) fn take_seqno(&mut self) -> SeqNo {
+        let seqno = self.next_seqno;
+        self.next_seqno += 1;
+        seqno
+    }
+
     /// Step 3: numbers and a place in the log for the group, together. Returns the end of its frame.
     fn append<K>(&mut self, group: &[&Request<K>]) -> Result<u64> {
         let first_seqno = self.next_seqno;

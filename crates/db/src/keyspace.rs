@@ -10,17 +10,19 @@
 mod reads;
 
 use std::ops::RangeBounds;
+use std::path::Path;
 use std::sync::Arc;
 
 use esker_format::batch::Operation;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::{UserKey, UserValue};
-use esker_tree::DroppedRange;
+use esker_tree::{DroppedRange, IngestOptions, IngestOutcome, TableWriter};
 
 use crate::batch::check_lengths;
 use crate::erase;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
+use crate::ingest::{self, Ingestion};
 use crate::options::Durability;
 use crate::scan::Scan;
 use crate::snapshot::Guards;
@@ -229,6 +231,49 @@ impl Keyspace {
     /// As [`crate::database::Database::flush`]; an inverted range.
     pub fn compact_range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K> + Clone) -> Result<()> {
         erase::compact_range(&self.handle.core, &self.state, range)
+    }
+
+    /// Begins a sorted bulk load: several times as fast as writing, past the log and the memtables. Reads and writes go on, and
+    /// see nothing of it until it is finished; then all of it, at one point in the order of writes.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = esker::Database::open(folder.path())?;
+    /// let mut load = db.default_keyspace().ingestion()?;
+    /// for number in 0..1000 {
+    ///     load.write(format!("key{number:04}"), "value")?;
+    /// }
+    /// load.finish()?;
+    /// assert_eq!(db.len()?, 1000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::KeyspaceDropped`]; a closed or read-only database.
+    pub fn ingestion(&self) -> Result<Ingestion> {
+        Ingestion::begin(&self.handle, &self.state)
+    }
+
+    /// Begins a table file at `path`, to be ingested later by this keyspace or one of the same options.
+    ///
+    /// # Errors
+    /// Something is at `path` already; what the file system reports.
+    pub fn table_writer(&self, path: impl AsRef<Path>) -> Result<TableWriter> {
+        self.state.tree.table_writer(path).map_err(|error| self.state.error(error))
+    }
+
+    /// Brings files in that a [`TableWriter`] wrote: all of them at one point in the order of writes, visible at once and
+    /// durable when this returns.
+    ///
+    /// # Errors
+    /// As [`esker_tree::Tree::ingest_files`], where nothing is ingested and the files are as they were; as
+    /// [`Ingestion::finish`].
+    pub fn ingest_files<P: AsRef<Path>>(
+        &self,
+        paths: impl IntoIterator<Item = P>,
+        options: IngestOptions,
+    ) -> Result<IngestOutcome> {
+        ingest::ingest_files(&self.handle.core, &self.state, paths, options)
     }
 
     /// Everything published is below it.

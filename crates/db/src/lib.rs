@@ -63,6 +63,7 @@ mod erase;
 mod error;
 mod handle;
 mod health;
+mod ingest;
 mod keyspace;
 mod keyspaces;
 mod options;
@@ -85,13 +86,15 @@ mod write_batch;
 pub use esker_mem::comparator::{ByteOrder, SharedComparator, UserComparator};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
 pub use esker_tree::{
-    Codec, DelimitedPrefix, DroppedRange, FilterPolicy, FilterPolicyEntry, FixedPrefix, LevelPolicy,
-    PinnableSlice, PrefixExtractor, SharedPrefixExtractor,
+    Codec, DelimitedPrefix, DroppedRange, FilterPolicy, FilterPolicyEntry, FixedPrefix, IngestMode,
+    IngestOptions, IngestOutcome, LevelPolicy, PinnableSlice, PrefixExtractor, SharedPrefixExtractor,
+    TableFileInfo, TableWriter,
 };
 
 pub use crate::builder::Builder;
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind, Result};
+pub use crate::ingest::Ingestion;
 pub use crate::keyspace::{Keyspace, Snapshot};
 #[doc(hidden)]
 pub use crate::options::PlantedBug;

@@ -2,8 +2,8 @@
 //! ([`cursor`]) any number of times. The file's layout is [`esker_format::table`].
 
 pub(crate) mod cursor;
-pub(crate) mod filter_keys;
 pub(crate) mod describe;
+pub(crate) mod filter_keys;
 pub(crate) mod reader;
 pub(crate) mod sequence;
 pub(crate) mod writer;

@@ -1,32 +1,9 @@
 //! Erasing in a database: clearing a keyspace, dropping and compacting ranges of it, and crashes amid all that.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use esker::{Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions};
-use esker_env::clock::ManualClock;
-use esker_env::fs::SharedFs;
-use esker_env::random::SeededRandom;
 use esker_testkit::fault_fs::FaultFs;
-use esker_testkit::fault_fs::crash::CrashPolicy;
-use esker_testkit::fault_fs::plan::FaultPlan;
 
-fn open(fs: &FaultFs) -> Result<Database, Error> {
-    let shared: SharedFs = Arc::new(fs.clone());
-    Database::builder("/db")
-        .fs(shared)
-        .clock(Arc::new(ManualClock::default()))
-        .random(Arc::new(SeededRandom::new(7)))
-        .background_threads(0)
-        .memory_budget(4 << 20)
-        .memtable_bytes(64 << 10)
-        .log_segment_bytes(16 << 10)
-        .open()
-}
-
-fn other(db: &Database) -> Result<Keyspace, Error> {
-    db.keyspace("other", KeyspaceOptions::new())
-}
+use crate::states::{Steps, both, crash_everywhere, open};
 
 fn keys(keyspace: &Keyspace) -> Vec<String> {
     keyspace.iter().map(|entry| String::from_utf8(entry.unwrap().0.to_vec()).unwrap()).collect()
@@ -86,67 +63,32 @@ fn drop_range_and_compact_range_of_a_keyspace() {
     assert_eq!(Database::open(folder.path()).unwrap().len().unwrap(), 200);
 }
 
-type Contents = [BTreeMap<String, String>; 2];
-
-fn contents(db: &Database) -> Contents {
-    [db.default_keyspace(), other(db).unwrap()].map(|keyspace| {
-        let text = |bytes: esker::Slice| String::from_utf8(bytes.to_vec()).unwrap();
-        keyspace.iter().map(|entry| entry.unwrap()).map(|(key, value)| (text(key), text(value))).collect()
-    })
-}
-
-/// Writes, clears and writes again; notes what the database holds after each acknowledged step.
-fn script(fs: &FaultFs, durability: Durability, states: &mut Vec<Contents>) -> Result<(), Error> {
+/// Writes, clears and writes again.
+fn script(fs: &FaultFs, durability: Durability, steps: &mut Steps) -> Result<(), Error> {
     let db = open(fs)?;
-    let keyspaces = [db.default_keyspace(), other(&db)?];
-    let mut now = Contents::default();
-    states.push(now.clone());
+    let keyspaces = both(&db)?;
+    steps.begin(|_| ());
     for round in 0..3 {
-        for (at, keyspace) in [0, 1, 0, 1].map(|at| (at, &keyspaces[at])) {
+        for at in [0, 1, 0, 1] {
             for key in ["a", "b", "c"] {
                 let (key, value) = (format!("{key}{round}"), "value".repeat(round + 1));
-                now[at].insert(key.clone(), value.clone());
-                states.push(now.clone());
-                keyspace.put_with(key, value, durability)?;
+                steps.put(at, &key, &value);
+                keyspaces[at].put_with(key, value, durability)?;
             }
             if round == 1 {
-                keyspace.compact_range::<&str>(..)?;
+                keyspaces[at].compact_range::<&str>(..)?;
             }
         }
-        now[1].clear();
-        states.push(now.clone());
+        steps.begin(|now| now[1].clear());
         keyspaces[1].clear()?;
     }
     Ok(())
 }
 
-/// INV-ERASE-1, INV-ERASE-5: at whichever call the machine goes down, what is found is the database as it was after some
-/// step; with `Sync`, after the last acknowledged one or the next.
+/// INV-ERASE-1, INV-ERASE-5: a clear has its place among the writes of all keyspaces, whatever is lost.
 #[test]
 fn clear_keeps_its_place_among_writes_after_a_crash_at_any_call() {
     for durability in [Durability::Sync, Durability::Os] {
-        let fs = FaultFs::new();
-        let mut all = Vec::new();
-        script(&fs, durability, &mut all).unwrap();
-        let calls = fs.mutating_calls();
-        for call in 1..=calls + 1 {
-            let fs = FaultFs::with_plan(FaultPlan::crash_at(call));
-            let mut states = Vec::new();
-            let done = script(&fs, durability, &mut states).is_ok();
-            for policy in
-                [CrashPolicy::LoseUnsynced, CrashPolicy::KeepAll, CrashPolicy::Random { seed: call }]
-            {
-                let what = format!("{durability:?}, crash at call {call} of {calls}, {policy:?}");
-                let db = open(&fs.crash(policy)).unwrap_or_else(|error| panic!("{what}: {error}"));
-                let found = contents(&db);
-                let allowed = if states.is_empty() { &all[..1] } else { &states[..] };
-                let certain = durability == Durability::Sync || policy == CrashPolicy::KeepAll;
-                // The last one was begun; those before it were acknowledged.
-                let from =
-                    if certain { allowed.len() - if done { 1 } else { allowed.len().min(2) } } else { 0 };
-                assert!(allowed[from..].contains(&found), "{what}: {found:?}");
-                db.put("goes", "on").unwrap();
-            }
-        }
+        crash_everywhere(durability, |fs, steps| script(fs, durability, steps), |_, _, _| ());
     }
 }
