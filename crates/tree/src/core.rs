@@ -17,7 +17,8 @@ use esker_mem::comparator::KeyOrder;
 use esker_mem::memtable::{Memtable, MemtableOptions};
 use esker_mem::seqno::SeqNo;
 
-use crate::cache::{Cache, DescriptorTable};
+use crate::cache::Cache;
+use crate::cache::descriptors::DescriptorTable;
 use crate::compaction::picker::RunningJob;
 use crate::memtable::Generation;
 use crate::merge_operator::SharedMergeOperator;

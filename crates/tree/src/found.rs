@@ -12,7 +12,7 @@ use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
-use crate::cache::HeldBlock;
+use crate::cache::slots::HeldBlock;
 
 /// One version of a key.
 #[derive(Debug)]

@@ -82,7 +82,8 @@ pub use esker_mem::slice::{Slice, UserKey, UserValue};
 
 pub use crate::admission::{StorageStats, StorageStatus};
 pub use crate::batch::WriteBatch;
-pub use crate::cache::{Cache, CacheStats, DescriptorTable};
+pub use crate::cache::descriptors::DescriptorTable;
+pub use crate::cache::{Cache, CacheStats};
 pub use crate::compact::{CancelToken, CompactionJob, CompactionOutcome};
 pub use crate::compaction::leveled::Leveled;
 pub use crate::compaction::picker::CompactionStrategy;

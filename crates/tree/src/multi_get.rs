@@ -15,7 +15,7 @@ use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::UserValue;
 
-use crate::cache::HeldBlock;
+use crate::cache::slots::HeldBlock;
 use crate::core::Core;
 use crate::error::Result;
 use crate::get::{Lookup, from_memtables};

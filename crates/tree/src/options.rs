@@ -16,7 +16,8 @@ use esker_format::data_block::fingerprints::Fingerprints;
 use esker_mem::arena::ArenaPool;
 use esker_mem::comparator::{KeyOrder, SharedComparator};
 
-use crate::cache::{Cache, DescriptorTable};
+use crate::cache::Cache;
+use crate::cache::descriptors::DescriptorTable;
 use crate::compaction::leveled::Leveled;
 use crate::compaction::picker::CompactionStrategy;
 use crate::merge_operator::SharedMergeOperator;

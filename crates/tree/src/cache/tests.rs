@@ -6,7 +6,10 @@ use std::thread;
 
 use esker_mem::buffer::{Buffer, BufferMut};
 
-use super::{BlockSlots, Cache, FileKey, HeldBlock};
+use super::Cache;
+use crate::cache::key::FileKey;
+use crate::cache::slots::{BlockSlots, HeldBlock};
+use crate::cache::store::PAGE_BYTES;
 
 /// A block that tells which one it is.
 fn buffer(ordinal: usize, bytes: usize) -> Buffer {
@@ -35,7 +38,7 @@ fn fill(cache: &Cache, slots: &BlockSlots) {
 fn check_slots(cache: &Cache, tables: &[&BlockSlots]) {
     let mut filled = 0;
     for slots in tables {
-        for ordinal in 0..slots.slots.len() {
+        for ordinal in 0..slots.len() {
             if let Some(block) = slots.get(ordinal) {
                 assert!(is_right(&block, ordinal));
                 filled += 1;
@@ -183,7 +186,7 @@ fn pages_count_whole_and_go_when_the_cache_shrinks() {
     for ordinal in 0..12_000 {
         insert(ordinal, 8 << 10);
     }
-    assert!(cache.pool.held_bytes() > 56 << 20, "{:?}", cache.pool);
+    assert!(cache.store.pool.held_bytes() > 56 << 20, "{:?}", cache.store.pool);
     assert!(cache.stats().blocks > 6500, "{:?}", cache.stats());
     for ordinal in 12_000..14_000 {
         insert(ordinal, 40 << 10);
@@ -196,10 +199,10 @@ fn pages_count_whole_and_go_when_the_cache_shrinks() {
     let ordinal = (0..14_000).find(|&ordinal| slots.get(ordinal).is_some()).unwrap();
     let held = slots.get(ordinal).unwrap();
     cache.set_capacity_bytes(40 << 20);
-    assert!(cache.stats().block_bytes <= (40 << 20) + super::PAGE_BYTES, "{:?}", cache.stats());
+    assert!(cache.stats().block_bytes <= (40 << 20) + PAGE_BYTES, "{:?}", cache.stats());
     check_slots(&cache, &[&slots]);
     cache.set_capacity_bytes(0);
-    assert!(cache.pool.held_bytes() as u64 <= super::PAGE_BYTES, "{:?}", cache.pool);
+    assert!(cache.store.pool.held_bytes() as u64 <= PAGE_BYTES, "{:?}", cache.store.pool);
     assert!(is_right(&held, ordinal));
     drop(held);
     assert_eq!(cache.stats().block_bytes, 0);

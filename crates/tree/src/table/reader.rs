@@ -30,7 +30,10 @@ use esker_mem::buffer::Buffer;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
 
-use crate::cache::{BlockSlots, Cache, DescriptorTable, FileKey, HeldBlock, Resident};
+use crate::cache::descriptors::DescriptorTable;
+use crate::cache::key::FileKey;
+use crate::cache::slots::{BlockSlots, HeldBlock};
+use crate::cache::{Cache, Resident};
 use crate::error::{Error, Result};
 use crate::found::{Found, Keep};
 use crate::metrics::Metrics;
