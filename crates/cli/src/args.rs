@@ -263,6 +263,9 @@ pub(crate) struct StatsArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print the text format of Prometheus, of all keyspaces
+    #[arg(long, conflicts_with_all = ["json", "keyspace"])]
+    pub(crate) prometheus: bool,
 }
 
 /// `esker verify`

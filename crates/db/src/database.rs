@@ -16,6 +16,7 @@ use crate::handle::Handle;
 use crate::keyspace::{Keyspace, Snapshot};
 use crate::keyspaces;
 use crate::options::{Durability, KeyspaceOptions};
+use crate::prometheus;
 use crate::scan::Scan;
 use crate::snapshot;
 use crate::state::KeyspaceState;
@@ -303,6 +304,34 @@ impl Database {
     #[must_use]
     pub fn stats(&self) -> Stats {
         stats::collect(self.core())
+    }
+
+    /// The shape of every keyspace's tree and what they share, as a text to print: memtables, levels, cache, log, debts.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let db = esker::Database::open(folder.path())?;
+    /// db.put("key", "value")?;
+    /// println!("{}", db.report());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> String {
+        self.stats().to_string()
+    }
+
+    /// The same, and all counters, in the text format that Prometheus scrapes (version 0.0.4). Every name begins with
+    /// `esker_`; counters end in `_total`; a label names the keyspace.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let db = esker::Database::open(folder.path())?;
+    /// assert!(db.prometheus().contains("esker_level_bytes{keyspace=\"default\",level=\"0\"} 0\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn prometheus(&self) -> String {
+        prometheus::exposition(&self.stats())
     }
 }
 

@@ -20,6 +20,7 @@
 //! * [`Keyspace`]: a named map of its own, with its own options ([`Database::keyspace`]).
 //! * [`WriteBatch`]: writes over any keyspaces that happen together or not at all.
 //! * [`Snapshot`]: all keyspaces as they were at one moment.
+//! * [`Database::report`] and [`Database::prometheus`]: what there is and what was done, for people and for monitors.
 //! * [`Durability`]: how long an acknowledged write is sure to live; one per write, or a default for all.
 //! * [`Error`], with [`Error::kind`] for code that reacts.
 //!
@@ -68,8 +69,10 @@ mod keyspace;
 mod keyspaces;
 mod options;
 mod parallel;
+mod prometheus;
 mod recover;
 mod replay;
+mod report;
 mod reserved;
 mod scan;
 mod signal;
@@ -86,9 +89,9 @@ mod write_batch;
 pub use esker_mem::comparator::{ByteOrder, SharedComparator, UserComparator};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
 pub use esker_tree::{
-    Codec, DelimitedPrefix, DroppedRange, FilterPolicy, FilterPolicyEntry, FixedPrefix, IngestMode,
-    IngestOptions, IngestOutcome, LevelPolicy, PinnableSlice, PrefixExtractor, SharedPrefixExtractor,
-    TableFileInfo, TableWriter,
+    CacheStats, Codec, CounterValue, DelimitedPrefix, DroppedRange, FilterPolicy, FilterPolicyEntry,
+    FixedPrefix, IngestMode, IngestOptions, IngestOutcome, LevelPolicy, LevelStats, MemtableStats,
+    PinnableSlice, PrefixExtractor, SegmentStats, SharedPrefixExtractor, TableFileInfo, TableWriter,
 };
 
 pub use crate::builder::Builder;

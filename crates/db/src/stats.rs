@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use esker_tree::{CacheStats, LevelStats, MemtableStats};
+use esker_tree::{CacheStats, CounterValue, LevelStats, MemtableStats};
 
 use crate::core::Core;
 use crate::error::Error;
@@ -44,6 +44,10 @@ pub struct KeyspaceStats {
     pub levels: Vec<LevelStats>,
     /// Bytes that compaction has yet to rewrite.
     pub compaction_debt_bytes: u64,
+    /// How many snapshots of it are live.
+    pub live_snapshots: usize,
+    /// What its tree has counted since it was opened.
+    pub counters: Vec<CounterValue>,
 }
 
 /// Collects the counters.
@@ -63,8 +67,10 @@ pub(crate) fn collect(core: &Core) -> Stats {
             .map(|keyspace| KeyspaceStats {
                 name: keyspace.name.clone(),
                 memtables: keyspace.tree.memtable_stats(),
-                levels: keyspace.tree.level_stats(),
+                levels: keyspace.tree.level_segment_stats(),
                 compaction_debt_bytes: keyspace.tree.compaction_debt(),
+                live_snapshots: keyspace.tree.live_snapshots().0,
+                counters: keyspace.tree.metrics().all(),
             })
             .collect(),
     }

@@ -20,6 +20,7 @@
 //! | `state.rs` | [`Memtable`] |
 //! | `look.rs` | where a key will go, asked ahead of the writer's lock |
 //! | `read.rs`, `write.rs`, `cursor.rs` | point reads, inserts, ordered reads |
+//! | `share.rs` | how many entries a range holds, roughly |
 //!
 //! Not here: range tombstones, visibility, when to seal.
 
@@ -30,6 +31,7 @@ mod hash_index;
 mod look;
 mod node;
 mod read;
+mod share;
 mod state;
 mod tree;
 mod write;

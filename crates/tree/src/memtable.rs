@@ -92,6 +92,11 @@ impl EitherMemtable {
         on_either!(self, memtable => memtable.tombstones())
     }
 
+    /// About how many entries have keys from `from` up to `to`.
+    pub(crate) fn approximate_len(&self, from: Option<&[u8]>, to: Option<&[u8]>) -> usize {
+        on_either!(self, memtable => memtable.approximate_len(from, to))
+    }
+
     pub(crate) fn order(&self) -> &KeyOrder {
         on_either!(self, memtable => memtable.order())
     }

@@ -24,6 +24,39 @@ impl Counter {
     }
 }
 
+/// What a counter of [`Metrics`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CounterValue {
+    /// The name of the counter: that of its field.
+    pub name: &'static str,
+    /// What it counts, in a sentence.
+    pub about: &'static str,
+    /// The count so far.
+    pub value: u64,
+}
+
+/// Declares [`Metrics`], and lists the counters with what they say, so that none can be forgotten where they are shown.
+macro_rules! metrics {
+    ($(#[$about:meta])* pub struct Metrics { $($(#[doc = $doc:literal])+ pub $name:ident: Counter,)* }) => {
+        $(#[$about])*
+        pub struct Metrics { $($(#[doc = $doc])+ pub $name: Counter,)* }
+
+        impl Metrics {
+            /// Every counter, in the order of the fields.
+            #[must_use]
+            pub fn all(&self) -> Vec<CounterValue> {
+                vec![$(CounterValue {
+                    name: stringify!($name),
+                    about: concat!($($doc),+).trim_ascii(),
+                    value: self.$name.get(),
+                },)*]
+            }
+        }
+    };
+}
+
+metrics! {
 /// What a tree has done since it was opened.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -54,4 +87,5 @@ pub struct Metrics {
     pub prefix_filter_skips: Counter,
     /// Tables that were written without prefixes in their filter, as the extractor contradicted itself.
     pub prefix_extractor_faults: Counter,
+}
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use esker_format::ids::{RunId, TableId};
+use esker_format::manifest::AddedTable;
+use esker_format::properties::Properties;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::UserKey;
 
@@ -13,7 +15,6 @@ use crate::core::Core;
 use crate::memtable::{EitherMemtable, Generation};
 use crate::table::reader::Table;
 use crate::version::Placed;
-use crate::version::run::Run;
 
 /// One table of a tree.
 #[derive(Clone, Debug)]
@@ -39,8 +40,16 @@ pub struct TableInfo {
     pub entries: u64,
     /// Tombstones among them.
     pub tombstones: u64,
+    /// Range tombstones.
+    pub range_tombstones: u64,
     /// The length of the file in bytes.
     pub size_bytes: u64,
+    /// xxh3-64 of the file, if it was recorded.
+    pub checksum: Option<u64>,
+    /// When the file was written, in milliseconds since 1970.
+    pub created_unix_millis: u64,
+    /// What the file says of itself.
+    pub properties: Properties,
     /// Data blocks.
     pub data_blocks: u64,
     /// Bytes of the resident index.
@@ -51,8 +60,30 @@ pub struct TableInfo {
     pub raw_bytes: u64,
 }
 
+/// One table of a level, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentStats {
+    /// The table.
+    pub id: TableId,
+    /// Its run.
+    pub run: RunId,
+    /// Entries, tombstones and old versions included.
+    pub entries: u64,
+    /// Tombstones among them.
+    pub tombstones: u64,
+    /// Range tombstones.
+    pub range_tombstones: u64,
+    /// The length of its file in bytes.
+    pub size_bytes: u64,
+    /// The lowest sequence number.
+    pub lowest_seqno: SeqNo,
+    /// The highest sequence number.
+    pub highest_seqno: SeqNo,
+}
+
 /// One level of a tree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LevelStats {
     /// The level.
@@ -65,8 +96,12 @@ pub struct LevelStats {
     pub entries: u64,
     /// Tombstones among them.
     pub tombstones: u64,
+    /// Range tombstones.
+    pub range_tombstones: u64,
     /// Bytes of the tables.
     pub size_bytes: u64,
+    /// Each table: newest run first, by key within a run.
+    pub segments: Vec<SegmentStats>,
 }
 
 /// The memtables of a tree.
@@ -106,7 +141,11 @@ fn table_info(placed: &Placed) -> TableInfo {
         highest_seqno: meta.highest_seqno,
         entries: meta.entries,
         tombstones: meta.point_tombstones,
+        range_tombstones: meta.range_tombstones,
         size_bytes: meta.file_bytes,
+        checksum: meta.file_checksum,
+        created_unix_millis: meta.created_unix_millis,
+        properties: properties.clone(),
         data_blocks: properties.data_blocks,
         index_bytes: table.index_bytes() as u64,
         filter_bytes: table.filter_bytes() as u64,
@@ -121,15 +160,32 @@ pub(crate) fn levels(core: &Core) -> Vec<LevelStats> {
     levels
         .map(|(level, runs)| {
             let mut stats = LevelStats { level, runs: runs.len(), ..LevelStats::default() };
-            for table in runs.iter().flat_map(Run::tables) {
-                stats.tables += 1;
-                stats.entries += table.meta().entries;
-                stats.tombstones += table.meta().point_tombstones;
-                stats.size_bytes += table.meta().file_bytes;
+            for run in runs {
+                stats.segments.extend(run.tables().iter().map(|table| segment(run.id(), table.meta())));
+            }
+            stats.tables = stats.segments.len();
+            for segment in &stats.segments {
+                stats.entries += segment.entries;
+                stats.tombstones += segment.tombstones;
+                stats.range_tombstones += segment.range_tombstones;
+                stats.size_bytes += segment.size_bytes;
             }
             stats
         })
         .collect()
+}
+
+fn segment(run: RunId, meta: &AddedTable) -> SegmentStats {
+    SegmentStats {
+        id: meta.table,
+        run,
+        entries: meta.entries,
+        tombstones: meta.point_tombstones,
+        range_tombstones: meta.range_tombstones,
+        size_bytes: meta.file_bytes,
+        lowest_seqno: meta.lowest_seqno,
+        highest_seqno: meta.highest_seqno,
+    }
 }
 
 /// The memtables.

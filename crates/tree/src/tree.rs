@@ -11,11 +11,13 @@
 //! | forget or rewrite a part of it | `tree/erase.rs` |
 //! | bring sorted data in | `tree/ingest.rs` |
 //! | look at it | `tree/inspect.rs` |
+//! | estimate a range, see the versions of a key | `tree/estimate.rs` |
 //!
 //! Not here: any logic. Each method names the file that does the work.
 
 mod admission;
 mod erase;
+mod estimate;
 mod ingest;
 mod inspect;
 mod maintain;

@@ -1,9 +1,9 @@
-//! `esker stats`: the shape of the trees, as tables or as one JSON object.
+//! `esker stats`: the shape of the trees, as tables, as one JSON object, or in the text format of Prometheus.
 
 use std::io::Write;
 
 use esker::{KeyspaceStats, Stats};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::args::StatsArgs;
 use crate::failure::Outcome;
@@ -15,7 +15,9 @@ pub(crate) fn run(arguments: &StatsArgs, output: &mut dyn Write) -> Outcome {
     let store = Store::open(&arguments.target)?;
     let stats = store.database.stats();
     let keyspace = arguments.target.keyspace.as_deref();
-    if arguments.json {
+    if arguments.prometheus {
+        output.write_all(store.database.prometheus().as_bytes())?;
+    } else if arguments.json {
         writeln!(output, "{}", as_json(&stats, keyspace))?;
     } else {
         output.write_all(shape::report(&stats, keyspace).as_bytes())?;
@@ -68,5 +70,6 @@ fn keyspace_as_json(stats: &KeyspaceStats) -> Value {
         },
         "levels": levels.collect::<Vec<_>>(),
         "compaction_debt_bytes": stats.compaction_debt_bytes,
+        "counters": stats.counters.iter().map(|of| (of.name.to_owned(), of.value.into())).collect::<Map<_, _>>(),
     })
 }

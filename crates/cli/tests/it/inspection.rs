@@ -46,6 +46,9 @@ fn stats_are_tables_for_people_and_json_for_programs() {
         keyspace["levels"].as_array().unwrap().iter().map(|level| level["entries"].as_u64().unwrap());
     assert_eq!(entries.sum::<u64>(), 1_000);
     assert_eq!(keyspace["memtables"]["active_entries"], 2);
+    assert!(keyspace["counters"]["blocks_read"].is_u64());
+    let prometheus = on(&place, "stats", &["--prometheus"]).done();
+    assert!(prometheus.contains("\nesker_memtable_entries{keyspace=\"default\"} 2\n"), "{prometheus}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod erase;
 mod ingest;
 mod kill;
 mod model;
+mod observability;
 mod prefixes;
 mod reads;
 mod recovery;

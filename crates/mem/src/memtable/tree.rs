@@ -173,6 +173,31 @@ impl Tree {
         }
     }
 
+    /// The node above the leaf where `key` belongs, and how many of its children lie before that leaf. The root must not be a
+    /// leaf.
+    pub(super) fn parent_for(&self, keys: Keys<'_>, key: &[u8]) -> (NodeAt, usize) {
+        let mut at = self.root();
+        loop {
+            let node = at.node(keys.arena);
+            let changes = node.begin_read();
+            let (high, next) = (node.high(), node.next());
+            let beyond = !next.is_none() && is_beyond(keys, high, key, Side::At);
+            let rank = node.rank(keys, key);
+            let left = rank.below + usize::from(rank.found);
+            let (child, level) = (at.inner(keys.arena).child(left), node.level());
+            if !node.unchanged(changes) {
+                continue;
+            }
+            if beyond {
+                at = next;
+            } else if level <= 1 {
+                return (at, left);
+            } else {
+                at = child;
+            }
+        }
+    }
+
     /// Views one leaf.
     pub(super) fn view(&self, keys: Keys<'_>, leaf: NodeAt, view: &mut LeafView) {
         let node = leaf.node(keys.arena);

@@ -172,6 +172,19 @@ impl SortedMemtable {
         self.contents.order.same_key(found, key).then_some(Version { seqno, kind, value })
     }
 
+    /// How many entries have keys from `from` up to `to`; without a bound, to that end. Exact; O(log n).
+    #[must_use]
+    pub fn approximate_len(&self, from: Option<&[u8]>, to: Option<&[u8]>) -> usize {
+        let start = from.map_or(0, |key| self.entries_before(self.place_of(key, false)));
+        let end = to.map_or(self.len(), |key| self.entries_before(self.place_of(key, false)));
+        end.saturating_sub(start)
+    }
+
+    fn entries_before(&self, place: Place) -> usize {
+        self.portions.iter().take(place.portion).map(|portion| portion.entries.len()).sum::<usize>()
+            + place.at
+    }
+
     /// The first entry whose key is `key` or greater; or, if `after`, greater.
     pub(super) fn place_of(&self, key: &[u8], after: bool) -> Place {
         self.search(self.contents.code.code(key), key, after)

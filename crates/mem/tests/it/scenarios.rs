@@ -1,6 +1,6 @@
 //! Particular situations, each with its reason.
 
-use crate::common::{case_insensitive, hash, memtable};
+use crate::common::{case_insensitive, hash, memtable, reversed};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::memtable::{Memtable, MemtableCursor};
@@ -215,4 +215,29 @@ fn a_panic_in_a_comparator_leaves_the_memtable_usable() {
 fn a_key_beyond_the_limit_is_the_callers_bug() {
     let table = memtable(KeyOrder::Bytes, 1 << 20, 0);
     let _ = table.write().insert(&[0; 65_536], 0, 1, Kind::Put, b"");
+}
+
+/// Random and ascending keys, byte order and another one: every tenth of the keys is a tenth of the entries, roughly.
+#[test]
+fn approximate_len_of_a_range_is_near_the_truth() {
+    for order in [KeyOrder::Bytes, reversed()] {
+        for scattered in [true, false] {
+            let table = memtable(order.clone(), 16 << 20, 50_000);
+            let mut keys: Vec<_> = (0..50_000u64)
+                .map(|i| if scattered { i.wrapping_mul(0x9E37_79B9_7F4A_7C15) } else { i }.to_be_bytes())
+                .collect();
+            for (seqno, key) in (0u64..).zip(&keys) {
+                table.write().insert(key, hash(key), seqno, Kind::Put, b"value").unwrap();
+            }
+            keys.sort_by(|a, b| order.compare(a, b));
+            assert_eq!(table.approximate_len(None, None), 50_000);
+            for part in 0..9 {
+                let (from, to) = (&keys[part * 5_000], &keys[(part + 1) * 5_000]);
+                let len = table.approximate_len(Some(from), Some(to));
+                assert!((4_250..5_750).contains(&len), "{order:?}, scattered: {scattered}, {part}: {len}");
+            }
+            assert_eq!(table.approximate_len(Some(&keys[9_000]), Some(&keys[8_000])), 0);
+        }
+    }
+    assert_eq!(memtable(KeyOrder::Bytes, 1 << 20, 100).approximate_len(None, None), 0);
 }

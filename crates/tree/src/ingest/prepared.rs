@@ -219,7 +219,7 @@ fn deepest_free_level(version: &Version, jobs: &Jobs, order: &KeyOrder, table: &
         let runs = version.levels().get(level).map(Vec::as_slice).unwrap_or_default();
         let taken = runs
             .iter()
-            .flat_map(|run| run.tables())
+            .flat_map(Run::tables)
             .any(|other| ranges_overlap(order, range, (other.smallest(), other.largest())));
         let awaited = jobs.running.iter().any(|(_, job)| {
             job.output_level == level && ranges_overlap(order, range, (&job.smallest, &job.largest))

@@ -89,9 +89,9 @@ impl Tree {
         stats::memtables(&self.0)
     }
 
-    /// The levels, empty ones included.
+    /// The levels, empty ones included, with the numbers of their tables. O(tables).
     #[must_use]
-    pub fn level_stats(&self) -> Vec<LevelStats> {
+    pub fn level_segment_stats(&self) -> Vec<LevelStats> {
         stats::levels(&self.0)
     }
 

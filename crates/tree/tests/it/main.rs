@@ -17,6 +17,7 @@ mod concurrency;
 mod erase;
 mod faults;
 mod ingest;
+mod introspection;
 mod merges;
 mod model;
 mod overlays;

@@ -315,7 +315,7 @@ impl Subject {
     /// What the tree says of itself fits together.
     fn shape(&self) -> Outcome {
         let tables = self.tree().tables();
-        let levels = self.tree().level_stats();
+        let levels = self.tree().level_segment_stats();
         let of_levels: usize = levels.iter().map(|level| level.tables).sum();
         same("tables by level", &of_levels, &tables.len())?;
         let entries = |of: &mut dyn Iterator<Item = u64>| of.sum::<u64>();
