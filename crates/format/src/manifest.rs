@@ -16,6 +16,7 @@
 //! | 15, 17, 19 | comparator, merge operator, prefix extractor | names |
 //! | 21 | feed horizon | nothing at or above it is zeroed or dropped |
 //! | 29 | watermark | below it, versions that newer ones shadow may be gone |
+//! | 31 | level route | repeats; varints: first level, first level behind; then the folder's path in UTF-8, for messages |
 //! | 23, 25, 27 | reserved | added and removed blob files, and their live bytes |
 //!
 //! An added table:
@@ -34,7 +35,8 @@
 //! | 10 | created | milliseconds since 1970 |
 //!
 //! A table that moves between levels is removed and added in one edit; removals apply first.
-//! **Limits.** Those of keys, names and seqnos. **Checksum scope.** The frame's. **Damage.** A malformed, repeated or missing field and an
+//! An edit with level routes states all of them; the first edit of a manifest without any says that there are none.
+//! **Limits.** Those of keys, names and seqnos; 65,535 bytes for a path. **Checksum scope.** The frame's. **Damage.** A malformed, repeated or missing field and an
 //! unknown tag are errors: an edit is applied whole or not at all (INV-FMT-10). **Versions.** 1: as above.
 //!
 //! Example, table 5 is added to level 0 and everything below seqno 10 is in tables:
@@ -62,6 +64,9 @@ use crate::tagged::{
 use crate::varint::put_varint;
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 use esker_mem::slice::Slice;
+
+/// The longest path of a level route.
+pub const MAX_PATH_BYTES: usize = 65_535;
 
 const STRUCTURE: &str = "version edit";
 const TABLE_STRUCTURE: &str = "added table";
@@ -93,6 +98,19 @@ pub struct VersionEdit {
     pub feed_horizon: Option<SeqNo>,
     /// Below it, versions that newer ones shadow may be gone: no reader may ask for a point in time there.
     pub watermark: Option<SeqNo>,
+    /// The folders, other than the tree's own, in which tables of some levels lie: all of them, if there are any.
+    pub level_routes: Vec<RoutedLevels>,
+}
+
+/// Levels whose tables lie in a folder of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RoutedLevels {
+    /// The first of them.
+    pub from: u8,
+    /// The first level behind them.
+    pub to: u8,
+    /// The folder, as a person would name it: where it really is, only who opens the tree knows.
+    pub path: String,
 }
 
 /// A table that leaves the version.
@@ -170,6 +188,13 @@ impl VersionEdit {
         put_optional_name(out, 19, self.prefix_extractor.as_deref());
         put_optional_u64(out, 21, self.feed_horizon);
         put_optional_u64(out, 29, self.watermark);
+        for route in &self.level_routes {
+            record.clear();
+            put_varint(&mut record, route.from.into());
+            put_varint(&mut record, route.to.into());
+            record.extend_from_slice(route.path.as_bytes());
+            put_bytes(out, 31, &record);
+        }
     }
 
     /// Reads a record.
@@ -196,6 +221,7 @@ impl VersionEdit {
                 19 => set_once(&mut edit.prefix_extractor, &field, field.name()?)?,
                 21 => set_once(&mut edit.feed_horizon, &field, seqno(&field)?)?,
                 29 => set_once(&mut edit.watermark, &field, seqno(&field)?)?,
+                31 => edit.level_routes.push(routed_levels(&field)?),
                 _ => field.skip_unknown()?,
             }
         }
@@ -280,6 +306,17 @@ fn removed_table(field: &Field<'_>) -> Result<RemovedTable, DecodeError> {
     let (run, table) = (RunId(number()?), TableId(number()?));
     reader.finish().map_err(|error| error.shifted(field.at))?;
     Ok(RemovedTable { level, run, table })
+}
+
+fn routed_levels(field: &Field<'_>) -> Result<RoutedLevels, DecodeError> {
+    let mut reader = Reader::new(STRUCTURE, field.bytes_up_to("route", MAX_PATH_BYTES + 4)?);
+    let mut level = || level_of(reader.varint().map_err(|error| error.shifted(field.at))?, field);
+    let (from, to) = (level()?, level()?);
+    if from >= to {
+        return Err(field.invalid("a route has levels"));
+    }
+    let path = str::from_utf8(reader.rest()).map_err(|_| field.invalid("a path is UTF-8"))?;
+    Ok(RoutedLevels { from, to, path: path.to_owned() })
 }
 
 fn level_of(number: u64, field: &Field<'_>) -> Result<u8, DecodeError> {

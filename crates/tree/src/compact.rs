@@ -2,13 +2,15 @@
 //!
 //! [`pick`] takes the shape of the tree, asks the strategy, checks its plan and marks the plan's tables as busy, all under
 //! the lock of the jobs register, so that no two jobs ever share a table (INV-COMPACT-7). [`CompactionJob::run`] merges the inputs
-//! past the block cache into new tables and installs them in one edit; tables that only move cost an edit.
+//! past the block cache into new tables and installs them in one edit; tables that only move cost an edit, or a copy where a level route leads
+//! to another folder ([`copy`]).
 //! Any number of jobs may run at once.
 //!
 //! A job that fails or is cancelled changes nothing: its outputs are deleted, its inputs are free again.
 //!
 //! Not here: how inputs are rewritten ([`rewrite`]), which entries are dropped ([`crate::compaction::stream`]), when to compact.
 
+mod copy;
 mod input;
 mod merge;
 mod rewrite;
@@ -20,6 +22,7 @@ use esker_format::ids::RunId;
 use esker_format::manifest::{AddedTable, RemovedTable, VersionEdit};
 use esker_mem::seqno::SeqNo;
 
+use crate::compact::copy::copy_table;
 use crate::compact::input::Input;
 use crate::compact::merge::Merge;
 use crate::compact::rewrite::{CutOutput, Rewrite};
@@ -57,9 +60,9 @@ impl CancelToken {
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CompactionOutcome {
-    /// Bytes of the inputs; 0 if tables only moved.
+    /// Bytes of the inputs; 0 if tables only moved within their folder.
     pub bytes_read: u64,
-    /// Bytes of the outputs; 0 if tables only moved.
+    /// Bytes of the outputs; 0 if tables only moved within their folder.
     pub bytes_written: u64,
     /// Entries that were dropped.
     pub entries_dropped: u64,
@@ -158,8 +161,12 @@ impl CompactionJob {
         match self.plan.kind {
             PlanKind::Drop => {}
             PlanKind::Move => {
-                edit.added = inputs.iter().flatten().map(|placed| self.moved(placed, run)).collect();
+                for placed in inputs.iter().flatten() {
+                    edit.added.push(self.moved(placed, run, &mut outcome, cancel)?);
+                }
                 core.metrics.moves.add(1);
+                core.metrics.compaction_bytes_read.add(outcome.bytes_read);
+                core.metrics.compaction_bytes_written.add(outcome.bytes_written);
             }
             PlanKind::Merge => {
                 (edit.added, outcome) = self.merge(&inputs, run, advice, cancel)?;
@@ -189,9 +196,23 @@ impl CompactionJob {
         }
     }
 
-    fn moved(&self, placed: &Placed, run: RunId) -> AddedTable {
-        let level = u8::try_from(self.plan.output_level).unwrap_or(u8::MAX);
-        AddedTable { level, run, ..placed.table.meta().clone() }
+    /// What is added in place of a table that moves: itself, or a copy where the new level's folder is another.
+    fn moved(
+        &self,
+        placed: &Placed,
+        run: RunId,
+        outcome: &mut CompactionOutcome,
+        cancel: &CancelToken,
+    ) -> Result<AddedTable> {
+        let (table, to) = (&placed.table, self.plan.output_level);
+        if self.core.folder_of(to).is(table.fs(), table.path().parent()) {
+            let level = u8::try_from(to).unwrap_or(u8::MAX);
+            return Ok(AddedTable { level, run, ..table.meta().clone() });
+        }
+        let copy = copy_table(&self.core, table, to, run, || cancel.is_cancelled())?;
+        outcome.bytes_read += copy.file_bytes;
+        outcome.bytes_written += copy.file_bytes;
+        Ok(copy)
     }
 
     fn merge(

@@ -5,12 +5,11 @@
 //! are leaves.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use esker_env::fs::{FileLock, SharedFs};
-use esker_format::file_name::FileKind;
+use esker_env::fs::FileLock;
 use esker_format::ids::{RunId, TableId};
 use esker_format::manifest::{AddedTable, VersionEdit};
 use esker_mem::comparator::KeyOrder;
@@ -24,6 +23,7 @@ use crate::memtable::Generation;
 use crate::merge_operator::SharedMergeOperator;
 use crate::metrics::Metrics;
 use crate::options::Config;
+use crate::routes::{Folder, LevelRoute};
 use crate::runtime::Runtime;
 use crate::state::{Horizon, Snapshots, State};
 use crate::table::reader::TableSource;
@@ -52,7 +52,7 @@ pub(crate) struct Core {
     /// What may be changed meanwhile.
     pub(crate) runtime: Runtime,
     /// Held for as long as the tree is open.
-    pub(crate) _lock: Option<Box<dyn FileLock>>,
+    pub(crate) _locks: Vec<Box<dyn FileLock>>,
 }
 
 /// The compactions that run now.
@@ -66,10 +66,6 @@ pub(crate) struct Jobs {
 impl Core {
     pub(crate) fn path(&self) -> &Path {
         &self.config.path
-    }
-
-    pub(crate) fn fs(&self) -> &SharedFs {
-        &self.config.fs
     }
 
     pub(crate) fn order(&self) -> &KeyOrder {
@@ -91,15 +87,15 @@ impl Core {
         RunId(self.next_run.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Where table `id` lies.
-    pub(crate) fn table_path(&self, id: TableId) -> PathBuf {
-        self.path().join(FileKind::Table(id).name())
+    /// Where tables of `level` are written.
+    pub(crate) fn folder_of(&self, level: usize) -> Folder<'_> {
+        self.config.folder_of(level)
     }
 
-    /// What a table needs of the tree to be read.
-    pub(crate) fn table_source(&self) -> TableSource {
+    /// What a table in `folder` needs of the tree to be read.
+    pub(crate) fn table_source(&self, folder: Folder<'_>) -> TableSource {
         TableSource {
-            fs: Arc::clone(self.fs()),
+            fs: Arc::clone(folder.fs),
             cache: Arc::clone(&self.cache),
             descriptors: Arc::clone(&self.descriptors),
             metrics: Arc::clone(&self.metrics),
@@ -165,6 +161,7 @@ impl Core {
             added: added.collect(),
             replay_floor: Some(self.replay_floor()),
             last_seqno: self.last_seqno(),
+            level_routes: self.config.routes.iter().map(LevelRoute::recorded).collect(),
             ..VersionEdit::default()
         };
         self.stamp_ids(&mut edit);

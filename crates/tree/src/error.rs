@@ -160,6 +160,20 @@ pub enum Error {
         /// What the operator says.
         source: MergeError,
     },
+    /// A level route that makes no sense, or leads where another tree's tables lie.
+    InvalidRoute {
+        /// The folder that it leads to.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Tables lie in a folder that is not there, or that no level route given at this open leads to.
+    MissingRoute {
+        /// The first level whose tables are missing.
+        level: u8,
+        /// The folder, as the tree remembers it.
+        path: PathBuf,
+    },
     /// The file holds an entry that this version of the crate cannot interpret.
     Unsupported {
         /// The file.
@@ -267,6 +281,8 @@ impl Error {
             | Self::NotIngestible { .. }
             | Self::OverlappingFiles { .. }
             | Self::AlreadyExists { .. }
+            | Self::InvalidRoute { .. }
+            | Self::MissingRoute { .. }
             | Self::WrongComparator { .. } => ErrorKind::InvalidInput,
         }
     }
@@ -328,6 +344,12 @@ impl fmt::Display for Error {
             Self::NoMergeOperator => f.write_str("the tree has no merge operator"),
             Self::MergeFailed { key, operator, source } => {
                 write!(f, "operator {operator:?} cannot fold key \"{}\": {source}", key.escape_ascii())
+            }
+            Self::InvalidRoute { path, problem } => {
+                write!(f, "the level route to {}: {problem}", path.display())
+            }
+            Self::MissingRoute { level, path } => {
+                write!(f, "tables of level {level} lie in {}: no level route leads there", path.display())
             }
             Self::Unsupported { path, what } => {
                 write!(f, "{} uses {what}, which this build cannot read", path.display())

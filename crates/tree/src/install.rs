@@ -20,6 +20,7 @@ use esker_mem::seqno::SeqNo;
 use crate::compaction::stream::Entry;
 use crate::core::Core;
 use crate::error::{Error, Result};
+use crate::routes::Folder;
 use crate::state::View;
 use crate::table::reader::Table;
 use crate::table::writer::{TableOptions, TableWriter};
@@ -87,9 +88,10 @@ impl<'a> Output<'a> {
             Some(writer) => Ok(writer),
             none => {
                 let id = self.core.next_table_id();
-                let path = self.core.table_path(id);
+                let folder = self.core.folder_of(self.level);
+                let path = folder.table_path(id);
                 let created = self.core.config.clock.unix_millis();
-                let writer = TableWriter::create(self.core.fs(), path, id, self.options.clone(), created)?;
+                let writer = TableWriter::create(folder.fs, path, id, self.options.clone(), created)?;
                 Ok(none.insert(writer))
             }
         }
@@ -113,8 +115,8 @@ impl<'a> Output<'a> {
     pub(crate) fn finish(mut self) -> Result<Vec<AddedTable>> {
         self.end_table()?;
         if !self.finished.is_empty() {
-            let path = self.core.path();
-            self.core.fs().sync_dir(path).map_err(|e| Error::io("sync", path, e))?;
+            let Folder { fs, path } = self.core.folder_of(self.level);
+            fs.sync_dir(path).map_err(|e| Error::io("sync", path, e))?;
         }
         Ok(std::mem::take(&mut self.finished))
     }
@@ -123,9 +125,10 @@ impl<'a> Output<'a> {
 impl Drop for Output<'_> {
     /// Given up before its edit was written: nothing names the files.
     fn drop(&mut self) {
+        let folder = self.core.folder_of(self.level);
         for table in &self.finished {
             // What cannot be deleted now is an orphan of the next open.
-            let _ = self.core.fs().remove_file(&self.core.table_path(table.table));
+            let _ = folder.fs.remove_file(&folder.table_path(table.table));
         }
     }
 }
@@ -140,12 +143,16 @@ pub(crate) fn install(
     there: impl FnOnce(&View) -> bool,
     arrange: impl FnOnce(&mut View),
 ) -> Result<bool> {
-    let added: Vec<TableId> = edit.added.iter().map(|table| table.table).collect();
+    // A table that only moves has readers of its own.
+    let is_moved = |id: TableId| edit.removed.iter().any(|removed| removed.table == id);
+    let new = edit.added.iter().filter(|table| !is_moved(table.table));
+    let new: Vec<_> = new.map(|table| (usize::from(table.level), table.table)).collect();
     let installed = install_from(core, |view| there(view).then_some(edit), arrange)?;
     if !installed {
-        for id in added {
+        for (level, id) in new {
+            let folder = core.folder_of(level);
             // What cannot be deleted now is an orphan of the next open.
-            let _ = core.fs().remove_file(&core.table_path(id));
+            let _ = folder.fs.remove_file(&folder.table_path(id));
         }
     }
     Ok(installed)
@@ -186,7 +193,11 @@ fn place(core: &Core, old: &Version, removed: &HashSet<TableId>, edit: &VersionE
     for meta in &edit.added {
         let table = match moved.iter().find(|placed| placed.table.id() == meta.table) {
             Some(placed) => Arc::clone(&placed.table),
-            None => Arc::new(Table::open(core.table_source(), core.table_path(meta.table), meta.clone())?),
+            None => {
+                let folder = core.folder_of(usize::from(meta.level));
+                let path = folder.table_path(meta.table);
+                Arc::new(Table::open(core.table_source(folder), path, meta.clone())?)
+            }
         };
         added.push(Placed { level: usize::from(meta.level), run: meta.run, table });
     }

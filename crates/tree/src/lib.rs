@@ -62,6 +62,8 @@ mod pinnable;
 mod policy;
 mod prefix_extractor;
 mod pressure;
+mod routed;
+mod routes;
 mod runtime;
 mod scan;
 mod seqno;
@@ -115,6 +117,7 @@ pub use crate::prefix_extractor::{
     ready_made_extractor,
 };
 pub use crate::pressure::Backpressure;
+pub use crate::routes::LevelRoute;
 pub use crate::runtime::{BackpressureThresholds, RuntimeConfig, Threshold};
 pub use crate::scan::Range;
 pub use crate::scan::batch_range::BatchRange;

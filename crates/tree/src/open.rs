@@ -3,15 +3,14 @@
 //! 1. Take the lock.
 //! 2. Find the manifest through `CURRENT`; without one the folder must hold nothing, or what a crash left of a creation.
 //! 3. Replay the manifest's edits; refuse another comparator or merge operator before anything is touched.
-//! 4. Open every table that they name.
+//! 4. Open every table that they name, in whichever folder it is ([`crate::routed`]).
 //! 5. Begin a new manifest. No manifest is ever appended to by a second opener, so a torn tail is left behind with its file.
-//! 6. Delete orphans: tables that no edit names, other manifests, temporary files. Foreign files stay (INV-TREE-4).
+//! 6. Delete orphans: tables that no edit names, other manifests, temporary files, in all folders. Foreign files stay (INV-TREE-4).
 //!
 //! Nothing is deleted before the new manifest is durable, so that a crash at any point leaves a tree that opens.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +23,7 @@ use crate::core::{Core, Jobs, new_generation};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::options::{Config, ManifestRecoveryMode};
+use crate::routed::{self, Folders, lock, missing_folders, sync_folders};
 use crate::runtime::Runtime;
 use crate::state::{Snapshots, State, View};
 use crate::table::reader::{Table, TableSource};
@@ -36,15 +36,19 @@ const FIRST_RUN: u64 = LEVELS as u64 + 1;
 /// Opens the tree of `config`, or makes a new one. A failed open deletes nothing.
 pub(crate) fn open(config: Config) -> Result<Core> {
     let path = config.path.clone();
-    let missing = missing_folders(&config)?;
+    routed::check(&config)?;
+    let missing = missing_folders(&config.fs, &path)?;
     config.fs.create_dir_all(&path).map_err(|e| Error::io("create", &path, e))?;
     // A look before the lock file is made, so that a folder of somebody else is not touched; what counts is the look
     // under the lock.
     look(&config)?;
-    let lock = take_lock(&config)?;
+    let mut locks = Vec::new();
+    if config.lock {
+        locks.push(lock(&config.fs, &path)?);
+    }
     let (entries, has_current) = look(&config)?;
     if !has_current {
-        sync_folders(&config, &missing)?;
+        sync_folders(&config.fs, &path, &missing)?;
     }
     let recovered = match has_current {
         true => recover(&config.fs, &path, config.manifest_recovery == ManifestRecoveryMode::Strict)?,
@@ -55,9 +59,10 @@ pub(crate) fn open(config: Config) -> Result<Core> {
         return Err(Error::WrongComparator { stored: stored.to_owned(), given: order_name.to_owned() });
     }
     check_merge_operator(&config, &recovered.state)?;
-    let core = build(config, &recovered.state, next_free_table(&entries), lock)?;
+    let folders = routed::list(&config, entries, &recovered.state, &mut locks)?;
+    let core = build(config, &recovered.state, &folders, locks)?;
     begin_manifest(&core, &recovered)?;
-    remove_orphans(&core, &entries, recovered.is_damaged);
+    remove_orphans(&core, &folders, recovered.is_damaged);
     core.refresh_debt();
     let seqno_end = recovered.state.last_seqno.map_or(0, |last| last + 1);
     core.config.seqno.fetch_max(seqno_end);
@@ -88,15 +93,6 @@ fn look(config: &Config) -> Result<(Vec<DirEntry>, bool)> {
     Ok((entries, has_current))
 }
 
-/// Above the number of every table file that is there.
-fn next_free_table(entries: &[DirEntry]) -> u64 {
-    let numbers = entries.iter().filter_map(|entry| match FileName::parse_os(&entry.name) {
-        Some(FileName::Finished(FileKind::Table(id))) => Some(id.0.saturating_add(1)),
-        _ => None,
-    });
-    numbers.max().unwrap_or(1)
-}
-
 /// A folder without a `CURRENT` may hold what a crash left of a creation, and files that every system strews about.
 fn check_empty(config: &Config, entries: &[DirEntry], kinds: &[FileName]) -> Result<()> {
     let tables = kinds.iter().any(|kind| matches!(kind, FileName::Finished(FileKind::Table(_))));
@@ -112,50 +108,12 @@ fn check_empty(config: &Config, entries: &[DirEntry], kinds: &[FileName]) -> Res
     Ok(())
 }
 
-/// The folder and those above it that do not exist yet.
-fn missing_folders(config: &Config) -> Result<Vec<PathBuf>> {
-    let mut missing = Vec::new();
-    for folder in config.path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
-        if config.fs.exists(folder).map_err(|e| Error::io("open", folder, e))? {
-            break;
-        }
-        missing.push(folder.to_path_buf());
-    }
-    Ok(missing)
-}
-
-/// Makes the tree's folder, and those that had to be made for it, durable entries of the folders above them. The
-/// folder itself may be left of a creation that failed at this point.
-fn sync_folders(config: &Config, missing: &[PathBuf]) -> Result<()> {
-    for folder in missing.iter().chain(std::iter::once(&config.path).filter(|_| missing.is_empty())) {
-        let parent = match folder.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            Some(_) => Path::new("."),
-            None => continue,
-        };
-        config.fs.sync_dir(parent).map_err(|e| Error::io("sync", parent, e))?;
-    }
-    Ok(())
-}
-
-fn take_lock(config: &Config) -> Result<Option<Box<dyn FileLock>>> {
-    if !config.lock {
-        return Ok(None);
-    }
-    let path = config.path.join(FileKind::Lock.name());
-    match config.fs.lock(&path) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::Locked { path }),
-        Err(error) => Err(Error::io("lock", &path, error)),
-    }
-}
-
 /// Puts the tree together from what the manifest says.
 fn build(
     config: Config,
     state: &VersionEdit,
-    next_free_table: u64,
-    lock: Option<Box<dyn FileLock>>,
+    folders: &Folders,
+    locks: Vec<Box<dyn FileLock>>,
 ) -> Result<Core> {
     let cache = config.cache_or_default();
     let descriptors = config.descriptors_or_default();
@@ -171,9 +129,9 @@ fn build(
         prefix_extractor: config.prefix_extractor.clone(),
     };
     let mut placed = Vec::with_capacity(state.added.len());
-    for meta in &state.added {
-        let path = config.path.join(FileKind::Table(meta.table).name());
-        let table = Table::open(source.clone(), path, meta.clone())?;
+    for (meta, folder) in state.added.iter().zip(folders.find(&config, state)?) {
+        let source = TableSource { fs: Arc::clone(folder.fs), ..source.clone() };
+        let table = Table::open(source, folder.table_path(meta.table), meta.clone())?;
         placed.push(Placed { level: usize::from(meta.level), run: meta.run, table: Arc::new(table) });
     }
     let version = Version::empty().apply(&HashSet::new(), &placed, &config.order);
@@ -181,7 +139,6 @@ fn build(
         let path = config.path.join(FileKind::Current.name());
         return Err(Error::Unsupported { path, what: "runs that overlap" });
     }
-    let snapshots = Snapshots::new();
     let watermark = state.watermark.unwrap_or(0);
     snapshots.raise(watermark, watermark);
     let view = View {
@@ -191,7 +148,7 @@ fn build(
         watermark,
     };
     // Above every file that is there: one that no edit names may be kept.
-    let next_table = state.next_table.map_or(1, |id| id.0).max(next_free_table);
+    let next_table = state.next_table.map_or(1, |id| id.0).max(folders.next_free_table());
     let next_run = state.next_run.map_or(FIRST_RUN, |id| id.0).max(FIRST_RUN);
     Ok(Core {
         manifest: Mutex::new(ManifestLog::new(
@@ -214,7 +171,7 @@ fn build(
         seqno_end: AtomicU64::new(state.last_seqno.map_or(0, |last| last + 1)),
         debt: AtomicU64::new(0),
         runtime,
-        _lock: lock,
+        _locks: locks,
     })
 }
 
@@ -224,21 +181,15 @@ fn begin_manifest(core: &Core, recovered: &Recovered) -> Result<()> {
     core.manifest().begin(recovered.id.next(), &edit)
 }
 
-/// Deletes what is ours and of no use; tables stay where damage hid which of them count. What cannot be deleted is left
-/// for the next open.
-fn remove_orphans(core: &Core, entries: &[DirEntry], keep_tables: bool) {
+/// Deletes what is ours and of no use; tables stay where damage hid which of them count.
+fn remove_orphans(core: &Core, folders: &Folders, keep_tables: bool) {
     let named: HashSet<TableId> =
         core.state.view().version.placed().map(|placed| placed.table.id()).collect();
     let current = core.manifest().id();
-    for entry in entries {
-        let orphan = match FileName::parse_os(&entry.name) {
-            Some(FileName::Temporary(_)) => true,
-            Some(FileName::Finished(FileKind::Table(id))) => !named.contains(&id) && !keep_tables,
-            Some(FileName::Finished(FileKind::Manifest(id))) => id != current,
-            _ => false,
-        };
-        if orphan {
-            let _ = core.fs().remove_file(&core.path().join(&entry.name));
-        }
-    }
+    folders.remove(|name| match name {
+        FileName::Temporary(_) => true,
+        FileName::Finished(FileKind::Table(id)) => !named.contains(&id) && !keep_tables,
+        FileName::Finished(FileKind::Manifest(id)) => id != current,
+        _ => false,
+    });
 }

@@ -25,6 +25,7 @@ use crate::policy::{
     BlockSizePolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, HashRatioPolicy, LevelPolicy,
 };
 use crate::prefix_extractor::SharedPrefixExtractor;
+use crate::routes::{Folder, LevelRoute};
 use crate::runtime::RuntimeConfig;
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
 use crate::table::writer::TableOptions;
@@ -76,6 +77,7 @@ pub struct Config {
     pub(crate) hash_ratio: Option<HashRatioPolicy>,
     pub(crate) filters: FilterPolicy,
     pub(crate) expect_point_read_hits: bool,
+    pub(crate) routes: Vec<LevelRoute>,
     pub(crate) runtime: RuntimeConfig,
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
 }
@@ -128,6 +130,7 @@ impl Config {
             hash_ratio: None,
             filters: FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 10.0 }),
             expect_point_read_hits: false,
+            routes: Vec::new(),
             runtime: RuntimeConfig::default(),
             prefix_extractor: None,
         }
@@ -309,6 +312,45 @@ impl Config {
     pub fn prefix_extractor(mut self, extractor: SharedPrefixExtractor) -> Self {
         self.prefix_extractor = Some(extractor);
         self
+    }
+
+    /// Folders, perhaps of other file systems, for the tables of some levels; none by default: all tables lie in the tree's
+    /// folder.
+    ///
+    /// A table whose level is routed elsewhere than where it lies stays there until it is compacted. A move from
+    /// level to level that changes the folder copies the file. Manifests stay in the tree's folder.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use esker_tree::{Config, LevelRoute, SequenceNumberCounter};
+    /// use esker_env::os::OsFs;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (fast, slow) = (folder.path().join("fast"), folder.path().join("slow"));
+    /// # let seqno = SequenceNumberCounter::default();
+    /// let last_levels = LevelRoute { levels: 5..7, path: slow, fs: Arc::new(OsFs::new()) };
+    /// let tree = Config::new(&fast, seqno.clone(), SequenceNumberCounter::default())
+    ///     .level_routes(vec![last_levels])
+    ///     .open()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn level_routes(mut self, routes: Vec<LevelRoute>) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// The tree's own folder.
+    pub(crate) fn own_folder(&self) -> Folder<'_> {
+        Folder { fs: &self.fs, path: &self.path }
+    }
+
+    /// Where tables of `level` are written.
+    pub(crate) fn folder_of(&self, level: usize) -> Folder<'_> {
+        let route = self
+            .routes
+            .iter()
+            .find(|route| (usize::from(route.levels.start)..usize::from(route.levels.end)).contains(&level));
+        route.map_or(self.own_folder(), |route| Folder { fs: &route.fs, path: &route.path })
     }
 
     pub(crate) fn cache_or_default(&self) -> Arc<Cache> {

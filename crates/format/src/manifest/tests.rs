@@ -74,6 +74,13 @@ fn random_edit(random: &mut fastrand::Rng) -> VersionEdit {
         prefix_extractor: (number() % 2 == 0).then(String::new),
         feed_horizon: (number() % 2 == 0).then(|| number() >> 1),
         watermark: (number() % 2 == 0).then(|| number() >> 1),
+        level_routes: (0..number() % 3)
+            .map(|i| RoutedLevels {
+                from: i.to_le_bytes()[0],
+                to: 200 + number().to_le_bytes()[0] % 50,
+                path: format!("/mnt/ü{}", number()),
+            })
+            .collect(),
     }
 }
 
@@ -85,6 +92,18 @@ fn random_edits_round_trip() {
         assert_eq!(VersionEdit::decode(&encoded(&edit)).unwrap(), edit);
     }
     assert_eq!(VersionEdit::decode(&[]).unwrap(), VersionEdit::default());
+}
+
+#[test]
+fn level_routes_have_levels_and_a_path() {
+    let route = RoutedLevels { from: 4, to: 7, path: "/cold".to_owned() };
+    let edit = VersionEdit { level_routes: vec![route], ..VersionEdit::default() };
+    assert_eq!(encoded(&edit), b"\x1f\x07\x04\x07/cold");
+    assert_eq!(VersionEdit::decode(b"\x1f\x07\x04\x07/cold").unwrap(), edit);
+    for damaged in [b"\x1f\x07\x07\x07/cold", b"\x1f\x07\x04\x07/col\xff", b"\x1f\x07\xff\xff/cold"] {
+        assert!(VersionEdit::decode(damaged).is_err(), "{damaged:02x?}");
+    }
+    assert!(VersionEdit::decode(b"\x1f\x01\x04").is_err());
 }
 
 /// INV-FMT-10: an edit with anything in it that this build does not understand is refused, not applied in part.

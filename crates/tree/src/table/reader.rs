@@ -142,6 +142,11 @@ impl Table {
         &self.path
     }
 
+    /// The file system that it lies in.
+    pub(crate) fn fs(&self) -> &SharedFs {
+        &self.source.fs
+    }
+
     /// What the manifest says of it.
     pub(crate) fn meta(&self) -> &AddedTable {
         &self.meta

@@ -48,6 +48,9 @@ impl Replay {
         state.next_blob_file = edit.next_blob_file.max(state.next_blob_file);
         state.comparator = edit.comparator.or_else(|| state.comparator.take());
         state.merge_operator = edit.merge_operator.or_else(|| state.merge_operator.take());
+        if !edit.level_routes.is_empty() {
+            state.level_routes = edit.level_routes;
+        }
         state.prefix_extractor = edit.prefix_extractor.or_else(|| state.prefix_extractor.take());
         Ok(())
     }

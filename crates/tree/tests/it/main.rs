@@ -23,6 +23,7 @@ mod model;
 mod overlays;
 mod prefixes;
 mod reads;
+mod routes;
 mod sealed;
 mod settings;
 mod snapshots;
