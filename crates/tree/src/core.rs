@@ -146,6 +146,7 @@ impl Core {
         edit.next_table = Some(TableId(self.next_table.load(Ordering::Relaxed)));
         edit.next_run = Some(RunId(self.next_run.load(Ordering::Relaxed)));
         edit.watermark = Some(self.snapshots.watermark());
+        edit.feed_horizon = self.snapshots.history.recorded();
     }
 
     /// The whole tree as one edit: what a new manifest begins with.

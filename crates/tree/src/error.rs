@@ -135,6 +135,11 @@ pub enum Error {
         /// Its path.
         path: PathBuf,
     },
+    /// A change feed asked for numbers whose history may not be complete any more.
+    HistoryGone {
+        /// The least number from which on it is complete.
+        oldest: SeqNo,
+    },
     /// The tree was written under another comparator.
     WrongComparator {
         /// The name stored with the tree.
@@ -263,7 +268,9 @@ impl Error {
             Self::Corrupt { .. } | Self::MissingFile { .. } => ErrorKind::Corruption,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Locked { .. } => ErrorKind::Locked,
-            Self::SeqnoTooOld { .. } | Self::SnapshotTooOld { .. } => ErrorKind::Outdated,
+            Self::SeqnoTooOld { .. } | Self::SnapshotTooOld { .. } | Self::HistoryGone { .. } => {
+                ErrorKind::Outdated
+            }
             Self::Cancelled => ErrorKind::Cancelled,
             Self::SnapshotsHeld { .. } => ErrorKind::Busy,
             Self::NotATree { .. }
@@ -333,6 +340,9 @@ impl fmt::Display for Error {
             Self::AlreadyExists { path } => write!(f, "{} exists already", path.display()),
             Self::SnapshotsHeld { count } => {
                 write!(f, "live snapshots at {count} points in time see what would be erased")
+            }
+            Self::HistoryGone { oldest } => {
+                write!(f, "the history below {oldest} may be gone: read the tree, and its feed from there")
             }
             Self::WrongComparator { stored, given } => {
                 write!(f, "the tree is ordered by comparator {stored:?}, not {given:?}")

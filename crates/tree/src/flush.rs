@@ -142,6 +142,7 @@ fn flush_under<E: From<Error>>(
     if !installed {
         return Ok(Some(FlushOutcome { replay_floor: core.replay_floor(), ..FlushOutcome::default() }));
     }
+    core.snapshots.history.note_flush(highest, outcome.bytes);
     core.metrics.flushes.add(1);
     core.metrics.flush_bytes_written.add(outcome.bytes);
     Ok(Some(outcome))

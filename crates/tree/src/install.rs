@@ -186,6 +186,14 @@ pub(crate) fn install_from(
     Ok(true)
 }
 
+/// Makes durable what every edit says beside its tables: ids that are taken, the watermark, the feed horizon.
+pub(crate) fn record_state(core: &Core) -> Result<()> {
+    let mut manifest = core.manifest();
+    let mut edit = VersionEdit::default();
+    core.stamp_ids(&mut edit);
+    manifest.append(&edit, || core.snapshot_edit(&core.state.view().version))
+}
+
 /// The tables that an edit adds, with their places. One that only moves keeps its reader.
 fn place(core: &Core, old: &Version, removed: &HashSet<TableId>, edit: &VersionEdit) -> Result<Vec<Placed>> {
     let moved: Vec<Placed> = old.placed().filter(|placed| removed.contains(&placed.table.id())).collect();

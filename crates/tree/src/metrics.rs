@@ -87,5 +87,9 @@ pub struct Metrics {
     pub prefix_filter_skips: Counter,
     /// Tables that were written without prefixes in their filter, as the extractor contradicted itself.
     pub prefix_extractor_faults: Counter,
+    /// Blocks that change feeds read.
+    pub feed_blocks_read: Counter,
+    /// Blocks that change feeds did not read, because the index says that they are older.
+    pub feed_blocks_skipped: Counter,
 }
 }

@@ -18,9 +18,11 @@ use esker_env::fs::{DirEntry, FileLock};
 use esker_format::file_name::{FileKind, FileName};
 use esker_format::ids::TableId;
 use esker_format::manifest::VersionEdit;
+use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
 use crate::core::{Core, Jobs, new_generation};
 use crate::error::{Error, Result};
+use crate::history::History;
 use crate::metrics::Metrics;
 use crate::options::{Config, ManifestRecoveryMode};
 use crate::routed::{self, Folders, lock, missing_folders, sync_folders};
@@ -140,6 +142,7 @@ fn build(
         return Err(Error::Unsupported { path, what: "runs that overlap" });
     }
     let watermark = state.watermark.unwrap_or(0);
+    let snapshots = Snapshots::new(history(&config, state, watermark, &version));
     snapshots.raise(watermark, watermark);
     let view = View {
         active: new_generation(&config, 1, 0, 0),
@@ -173,6 +176,21 @@ fn build(
         runtime,
         _locks: locks,
     })
+}
+
+/// The history that is kept for change feeds, and what it takes: the blocks that hold a part of it.
+fn history(config: &Config, state: &VersionEdit, watermark: SeqNo, version: &Version) -> History {
+    let horizon = state.feed_horizon.filter(|horizon| *horizon < MAX_SEQNO);
+    let mut bytes = 0;
+    if let Some(horizon) = horizon {
+        let tables = version.placed().map(|placed| placed.table);
+        for table in tables.filter(|table| table.highest_seqno() >= horizon) {
+            let blocks = (0..table.block_count()).map(|at| table.index().entry(at));
+            let kept = blocks.filter(|block| block.highest_seqno >= horizon);
+            bytes += kept.map(|block| block.handle.len).sum::<u64>();
+        }
+    }
+    History::new(config.feed_history_bytes, watermark, horizon, (state.last_seqno.unwrap_or(0), bytes))
 }
 
 /// Writes the first manifest of this opening.

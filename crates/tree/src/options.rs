@@ -80,6 +80,8 @@ pub struct Config {
     pub(crate) routes: Vec<LevelRoute>,
     pub(crate) runtime: RuntimeConfig,
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
+    pub(crate) feed_memory_bytes: usize,
+    pub(crate) feed_history_bytes: u64,
 }
 
 impl std::fmt::Debug for Config {
@@ -133,6 +135,8 @@ impl Config {
             routes: Vec::new(),
             runtime: RuntimeConfig::default(),
             prefix_extractor: None,
+            feed_memory_bytes: 16 << 20,
+            feed_history_bytes: 1 << 30,
         }
     }
 
@@ -336,6 +340,21 @@ impl Config {
     #[must_use]
     pub fn level_routes(mut self, routes: Vec<LevelRoute>) -> Self {
         self.routes = routes;
+        self
+    }
+
+    /// The memory that a change feed sorts in, in bytes; 16 MiB by default, at least 256 KiB. Beyond, it takes temporary files.
+    #[must_use]
+    pub fn feed_memory_bytes(mut self, bytes: usize) -> Self {
+        self.feed_memory_bytes = bytes;
+        self
+    }
+
+    /// How much may be written by flushes since the feed horizon before the horizon gives up the oldest of it, in bytes; 1 GiB
+    /// by default. Without a horizon nothing is kept.
+    #[must_use]
+    pub fn feed_history_bytes(mut self, bytes: u64) -> Self {
+        self.feed_history_bytes = bytes;
         self
     }
 

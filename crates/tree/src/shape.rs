@@ -45,7 +45,9 @@ fn settled_below(core: &Core, view: &View) -> SeqNo {
     let (_, lowest_snapshot) = core.snapshots.count();
     let lowest_in_memory =
         view.generations().filter_map(|generation| generation.memtable.lowest_seqno()).min();
-    let lowest = lowest_snapshot.into_iter().chain(lowest_in_memory).min();
+    // What no job may drop is no reason for a job.
+    let history = core.snapshots.history.horizon();
+    let lowest = lowest_snapshot.into_iter().chain(lowest_in_memory).chain(history).min();
     lowest.map_or(core.snapshots.watermark(), |lowest| lowest.min(core.snapshots.watermark()))
 }
 

@@ -17,6 +17,7 @@ use arc_swap::{ArcSwap, Guard};
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
 use crate::error::{Error, Result};
+use crate::history::History;
 use crate::memtable::Generation;
 use crate::version::Version;
 
@@ -101,6 +102,8 @@ pub(crate) struct Snapshots {
     resumed: Condvar,
     /// Only changed under the lock of `live`.
     watermark: AtomicU64,
+    /// What is kept for change feeds.
+    pub(crate) history: History,
 }
 
 /// What the register's lock guards.
@@ -142,8 +145,9 @@ pub(crate) struct Horizon {
 }
 
 impl Snapshots {
-    pub(crate) fn new() -> Self {
-        Self { live: Mutex::default(), resumed: Condvar::new(), watermark: AtomicU64::new(0) }
+    pub(crate) fn new(history: History) -> Self {
+        let (live, resumed) = (Mutex::default(), Condvar::new());
+        Self { live, resumed, watermark: AtomicU64::new(0), history }
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
@@ -196,11 +200,13 @@ impl Snapshots {
 
     /// Raises the watermark as far as the caller's `advice` and what is `visible` allow.
     ///
-    /// Live snapshots do not hold it down: their bounds are returned, and what they see is kept one by one.
+    /// Live snapshots do not hold it down: their bounds are returned, and what they see is kept one by one. Nor does history
+    /// that is kept for change feeds: that only holds back what may be dropped (INV-FEED-1).
     pub(crate) fn raise(&self, advice: SeqNo, visible: SeqNo) -> Horizon {
         let live = self.live();
         let watermark = advice.min(visible).min(MAX_SEQNO).max(self.watermark());
         self.watermark.store(watermark, Ordering::SeqCst);
+        let watermark = self.history.cap(watermark);
         let snapshots = live.bounds.range(..watermark).map(|(&bound, _)| bound).collect();
         Horizon { watermark, snapshots }
     }

@@ -11,6 +11,7 @@
 //! | forget or rewrite a part of it | `tree/erase.rs` |
 //! | bring sorted data in | `tree/ingest.rs` |
 //! | look at it | `tree/inspect.rs` |
+//! | follow changes | `tree/feed.rs` |
 //! | estimate a range, see the versions of a key | `tree/estimate.rs` |
 //!
 //! Not here: any logic. Each method names the file that does the work.
@@ -18,6 +19,7 @@
 mod admission;
 mod erase;
 mod estimate;
+mod feed;
 mod ingest;
 mod inspect;
 mod maintain;

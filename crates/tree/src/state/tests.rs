@@ -1,10 +1,15 @@
 //! The register of snapshots and the watermark: INV-VIEW-1 to INV-VIEW-3.
 
 use super::Snapshots;
+use crate::history::History;
+
+fn snapshots() -> Snapshots {
+    Snapshots::new(History::new(0, 0, None, (0, 0)))
+}
 
 #[test]
 fn the_watermark_is_capped_by_what_is_visible_and_only_rises() {
-    let snapshots = Snapshots::new();
+    let snapshots = snapshots();
     assert_eq!(snapshots.raise(100, 40).watermark, 40);
     assert_eq!(snapshots.raise(10, 50).watermark, 40, "it never falls");
     assert_eq!(snapshots.raise(u64::MAX, 60).watermark, 60);
@@ -12,7 +17,7 @@ fn the_watermark_is_capped_by_what_is_visible_and_only_rises() {
 
 #[test]
 fn live_snapshots_below_the_watermark_are_named_to_whoever_drops() {
-    let snapshots = Snapshots::new();
+    let snapshots = snapshots();
     for bound in [10, 30, 30, 70] {
         snapshots.hold(bound).unwrap();
     }
@@ -27,7 +32,7 @@ fn live_snapshots_below_the_watermark_are_named_to_whoever_drops() {
 
 #[test]
 fn a_snapshot_below_the_watermark_is_refused_unless_another_holds_that_bound() {
-    let snapshots = Snapshots::new();
+    let snapshots = snapshots();
     snapshots.hold(10).unwrap();
     snapshots.raise(50, 50);
     assert!(snapshots.hold(20).is_err());

@@ -16,6 +16,7 @@ mod comparators;
 mod concurrency;
 mod erase;
 mod faults;
+mod feed;
 mod ingest;
 mod introspection;
 mod merges;
