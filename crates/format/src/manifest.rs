@@ -17,6 +17,7 @@
 //! | 21 | feed horizon | nothing at or above it is zeroed or dropped |
 //! | 29 | watermark | below it, versions that newer ones shadow may be gone |
 //! | 31 | level route | repeats; varints: first level, first level behind; then the folder's path in UTF-8, for messages |
+//! | 33 | history from | below it, change feeds may have lost writes; absent: the watermark |
 //! | 23, 25, 27 | reserved | added and removed blob files, and their live bytes |
 //!
 //! An added table:
@@ -98,6 +99,8 @@ pub struct VersionEdit {
     pub feed_horizon: Option<SeqNo>,
     /// Below it, versions that newer ones shadow may be gone: no reader may ask for a point in time there.
     pub watermark: Option<SeqNo>,
+    /// Below it, history for change feeds may be incomplete.
+    pub history_from: Option<SeqNo>,
     /// The folders, other than the tree's own, in which tables of some levels lie: all of them, if there are any.
     pub level_routes: Vec<RoutedLevels>,
 }
@@ -188,6 +191,7 @@ impl VersionEdit {
         put_optional_name(out, 19, self.prefix_extractor.as_deref());
         put_optional_u64(out, 21, self.feed_horizon);
         put_optional_u64(out, 29, self.watermark);
+        put_optional_u64(out, 33, self.history_from);
         for route in &self.level_routes {
             record.clear();
             put_varint(&mut record, route.from.into());
@@ -221,6 +225,7 @@ impl VersionEdit {
                 19 => set_once(&mut edit.prefix_extractor, &field, field.name()?)?,
                 21 => set_once(&mut edit.feed_horizon, &field, seqno(&field)?)?,
                 29 => set_once(&mut edit.watermark, &field, seqno(&field)?)?,
+                33 => set_once(&mut edit.history_from, &field, seqno(&field)?)?,
                 31 => edit.level_routes.push(routed_levels(&field)?),
                 _ => field.skip_unknown()?,
             }

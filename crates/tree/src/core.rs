@@ -147,6 +147,7 @@ impl Core {
         edit.next_run = Some(RunId(self.next_run.load(Ordering::Relaxed)));
         edit.watermark = Some(self.snapshots.watermark());
         edit.feed_horizon = self.snapshots.history.recorded();
+        edit.history_from = Some(self.snapshots.history.oldest());
     }
 
     /// The whole tree as one edit: what a new manifest begins with.

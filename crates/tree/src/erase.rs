@@ -53,6 +53,7 @@ pub(crate) fn clear(core: &Core) -> Result<()> {
             let highest = highest_seqno(core, view)?;
             // Reads at a bound from before would find nothing, where there was something.
             core.snapshots.raise(highest + 1, core.config.visible.get());
+            core.snapshots.history.erase_below(highest + 1);
             done_with.set(Some(highest));
             Some(VersionEdit {
                 removed: view.version.placed().map(|placed| removal(&placed)).collect(),
@@ -90,6 +91,7 @@ pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> 
         return Ok(DroppedRange::default());
     };
     core.snapshots.raise(highest + 1, core.config.visible.get());
+    core.snapshots.history.erase_below(highest + 1);
     let removed = claim.chosen.iter().map(removal).collect();
     let edit = VersionEdit { removed, ..VersionEdit::default() };
     // What is claimed goes through nothing but a clear, and then it is gone already.

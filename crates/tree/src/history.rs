@@ -6,8 +6,7 @@
 //!
 //! The *horizon* `H` holds `D` down: nothing at or above `H` is dropped, folded or zeroed (INV-FEED-1). It is the least of the
 //! number that the caller set ([`crate::Tree::set_feed_horizon`]) and the places of all live cursors
-//! ([`crate::Tree::feed_cursor`]), and it is written with every edit of the manifest, together with the watermark `W`: after a
-//! reopen `D = min(W, H)`. The horizon found then counts as set by the caller, until the caller sets another.
+//! ([`crate::Tree::feed_cursor`]), and `D` and `H` are written with every edit of the manifest. The horizon found then counts as set by the caller, until the caller sets another.
 //!
 //! Kept history costs room. What flushes have written since the horizon is added up; when it exceeds the limit
 //! ([`crate::Config::feed_history_bytes`]), the horizon gives up the oldest flushes, and whoever still wants them finds that the
@@ -70,12 +69,7 @@ impl History {
         horizon: Option<SeqNo>,
         kept: (SeqNo, u64),
     ) -> Self {
-        let mut held = Held {
-            set: horizon,
-            was_on: horizon.is_some(),
-            dropped_below: horizon.map_or(watermark, |horizon| horizon.min(watermark)),
-            ..Held::default()
-        };
+        let mut held = Held { set: horizon, was_on: horizon.is_some(), dropped_below, ..Held::default() };
         if kept.1 > 0 {
             held.flushes.push_back(kept);
         }
@@ -104,6 +98,14 @@ impl History {
         let bound = held.horizon().map_or(watermark, |horizon| horizon.min(watermark));
         held.dropped_below = held.dropped_below.max(bound);
         bound
+    }
+
+    /// Gives up the history below `end`, whoever wants it: it is being erased ([`crate::erase`]). Before the edit that does it.
+    pub(crate) fn erase_below(&self, end: SeqNo) {
+        let mut held = self.held();
+        held.dropped_below = held.dropped_below.max(end);
+        held.given_up_below = held.given_up_below.max(end);
+        held.forget();
     }
 
     /// The least number from which on the history is complete.

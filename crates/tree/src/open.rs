@@ -18,7 +18,7 @@ use esker_env::fs::{DirEntry, FileLock};
 use esker_format::file_name::{FileKind, FileName};
 use esker_format::ids::TableId;
 use esker_format::manifest::VersionEdit;
-use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+use esker_mem::seqno::MAX_SEQNO;
 
 use crate::core::{Core, Jobs, new_generation};
 use crate::error::{Error, Result};
@@ -142,7 +142,7 @@ fn build(
         return Err(Error::Unsupported { path, what: "runs that overlap" });
     }
     let watermark = state.watermark.unwrap_or(0);
-    let snapshots = Snapshots::new(history(&config, state, watermark, &version));
+    let snapshots = Snapshots::new(history(&config, state, &version));
     snapshots.raise(watermark, watermark);
     let view = View {
         active: new_generation(&config, 1, 0, 0),
@@ -179,7 +179,8 @@ fn build(
 }
 
 /// The history that is kept for change feeds, and what it takes: the blocks that hold a part of it.
-fn history(config: &Config, state: &VersionEdit, watermark: SeqNo, version: &Version) -> History {
+fn history(config: &Config, state: &VersionEdit, version: &Version) -> History {
+    let complete_from = state.history_from.or(state.watermark).unwrap_or(0);
     let horizon = state.feed_horizon.filter(|horizon| *horizon < MAX_SEQNO);
     let mut bytes = 0;
     if let Some(horizon) = horizon {
@@ -190,7 +191,7 @@ fn history(config: &Config, state: &VersionEdit, watermark: SeqNo, version: &Ver
             bytes += kept.map(|block| block.handle.len).sum::<u64>();
         }
     }
-    History::new(config.feed_history_bytes, watermark, horizon, (state.last_seqno.unwrap_or(0), bytes))
+    History::new(config.feed_history_bytes, complete_from, horizon, (state.last_seqno.unwrap_or(0), bytes))
 }
 
 /// Writes the first manifest of this opening.

@@ -74,6 +74,7 @@ fn random_edit(random: &mut fastrand::Rng) -> VersionEdit {
         prefix_extractor: (number() % 2 == 0).then(String::new),
         feed_horizon: (number() % 2 == 0).then(|| number() >> 1),
         watermark: (number() % 2 == 0).then(|| number() >> 1),
+        history_from: (number() % 2 == 0).then(|| number() >> 1),
         level_routes: (0..number() % 3)
             .map(|i| RoutedLevels {
                 from: i.to_le_bytes()[0],

@@ -41,11 +41,22 @@ fn a_horizon_holds_every_job_back_and_comes_too_late_for_what_was_allowed() {
 }
 
 #[test]
-fn a_reopened_history_begins_at_the_lower_of_watermark_and_horizon() {
-    assert_eq!(History::new(1, 50, None, (0, 0)).oldest(), 50);
-    let history = History::new(1, 50, Some(20), (0, 0));
-    assert_eq!((history.oldest(), history.horizon()), (20, Some(20)));
-    assert_eq!(History::new(1, 10, Some(20), (0, 0)).oldest(), 10);
+fn a_reopened_history_begins_where_the_last_one_was_complete() {
+    let history = History::new(1, 20, Some(30), (0, 0));
+    assert_eq!((history.oldest(), history.horizon(), history.recorded()), (20, Some(30), Some(30)));
+    history.set(None).unwrap();
+    assert_eq!((history.horizon(), history.recorded()), (None, Some(MAX_SEQNO)));
+    assert_eq!(History::new(1, 20, None, (0, 0)).recorded(), None);
+}
+
+#[test]
+fn what_is_erased_is_no_history_whoever_wants_it() {
+    let history = history(u64::MAX);
+    history.set(Some(10)).unwrap();
+    history.cap(50);
+    history.erase_below(40);
+    assert_eq!((history.horizon(), history.oldest(), history.cap(50)), (Some(40), 40, 40));
+    assert_eq!(oldest(&history.check(39)), Some(40));
 }
 
 #[test]

@@ -42,6 +42,7 @@ impl Replay {
         state.replay_floor = edit.replay_floor.max(state.replay_floor);
         state.last_seqno = edit.last_seqno.max(state.last_seqno);
         state.watermark = edit.watermark.max(state.watermark);
+        state.history_from = edit.history_from.max(state.history_from);
         state.feed_horizon = edit.feed_horizon.or(state.feed_horizon);
         state.next_table = edit.next_table.max(state.next_table);
         state.next_run = edit.next_run.max(state.next_run);

@@ -349,3 +349,24 @@ fn scan_since_seqno_races_compactions_without_holes() {
         }
     });
 }
+
+/// INV-FEED-2: no horizon keeps what is erased.
+#[test]
+fn scan_since_seqno_knows_what_clear_and_drop_range_erased() {
+    let mut written = Written::new(|config| config);
+    written.tree.set_feed_horizon(Some(0)).unwrap();
+    written.write(500);
+    written.flush();
+    written.tree.clear().unwrap();
+    written.write(10);
+    written.check(500);
+    let mut written = written.reopen(|config| config);
+    assert_eq!(
+        (oldest(written.tree.scan_since_seqno(499)), written.tree.feed_horizon()),
+        (Some(500), Some(500))
+    );
+    written.write(90);
+    written.flush();
+    assert_eq!(written.tree.drop_range::<&str>(..).unwrap().tables, 1);
+    assert_eq!(oldest(written.tree.scan_since_seqno(599)), Some(600));
+}

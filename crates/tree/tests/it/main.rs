@@ -22,6 +22,7 @@ mod introspection;
 mod merges;
 mod model;
 mod overlays;
+mod own_log;
 mod prefixes;
 mod reads;
 mod routes;
