@@ -10,9 +10,11 @@ use esker_mem::slice::{UserKey, UserValue};
 use esker_tree::PinnableSlice;
 
 use crate::background;
+use crate::changes::Changes;
 use crate::core::Core;
 use crate::error::Result;
 use crate::handle::Handle;
+use crate::history;
 use crate::keyspace::{Keyspace, Snapshot};
 use crate::keyspaces;
 use crate::options::{Durability, KeyspaceOptions};
@@ -260,6 +262,55 @@ impl Database {
     pub fn snapshot(&self) -> Result<Snapshot> {
         let guards = snapshot::take(self.core())?;
         Ok(Snapshot { guards: Arc::new(guards), default: Arc::clone(&self.default.state) })
+    }
+}
+
+/// Following changes.
+impl Database {
+    /// Every operation with a sequence number from `seqno` on, in order and each once; then those that are committed later,
+    /// without a gap. 0 is the beginning; [`Changes::next_seqno`] is where to go on after a restart.
+    ///
+    /// What the log still has comes from there; the rest comes from tables, as far as history was kept
+    /// ([`Self::set_feed_horizon`]). Of dropped keyspaces nothing is told.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// use esker::{ChangeOperation, Database};
+    ///
+    /// let db = Database::open(folder.path())?;
+    /// let mut changes = db.changes_since(0)?;
+    /// db.put("key", "value")?;
+    /// let change = changes.next().expect("a change")?;
+    /// assert!(matches!(change.operation, ChangeOperation::Put { key, .. } if &*key == b"key"));
+    /// assert!(changes.next().is_none());
+    /// db.delete("key")?;
+    /// assert!(changes.next().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::Error::HistoryGone`] if writes from there on may be gone: read the database, and its changes from the number
+    /// that the error names. A closed database; what the file system reports.
+    pub fn changes_since(&self, seqno: u64) -> Result<Changes> {
+        Changes::new(&self.default.handle, seqno)
+    }
+
+    /// Keeps the history of all keyspaces from `horizon` on in their tables, or none: what a change feed needs that the log no
+    /// longer has. Durable when this returns, and found again at the next open. To be raised as those who follow get on.
+    ///
+    /// Of each keyspace at most 1 GiB of flushes is kept so.
+    ///
+    /// # Errors
+    /// [`crate::Error::HistoryGone`] if `horizon` lies before what is complete; a read-only or closed database; what the file
+    /// system reports.
+    pub fn set_feed_horizon(&self, horizon: Option<u64>) -> Result<()> {
+        history::set_horizon(self.core(), horizon)
+    }
+
+    /// From which number on history is kept in tables, if it is.
+    #[must_use]
+    pub fn feed_horizon(&self) -> Option<u64> {
+        history::horizon(self.core())
     }
 }
 

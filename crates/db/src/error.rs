@@ -139,6 +139,11 @@ pub enum Error {
         /// Whether [`crate::database::Database::resume`] can lift it; if not, only reopening does.
         can_resume: bool,
     },
+    /// A change feed asked for numbers whose history may not be complete any more.
+    HistoryGone {
+        /// The least number from which on it is complete.
+        oldest: u64,
+    },
     /// The tree of one keyspace failed.
     Tree {
         /// The keyspace.
@@ -174,6 +179,8 @@ pub enum ErrorKind {
     Unsupported,
     /// Overtaken by newer events or cancelled: try again.
     Busy,
+    /// The point in time is gone: take a newer one.
+    Outdated,
 }
 
 impl Error {
@@ -195,8 +202,14 @@ impl Error {
             esker_tree::Error::WrongComparator { stored, given } => {
                 Self::WrongComparator { keyspace: keyspace.to_owned(), stored, given }
             }
+            esker_tree::Error::HistoryGone { oldest } => Self::HistoryGone { oldest },
             source => Self::Tree { keyspace: keyspace.to_owned(), source },
         }
+    }
+
+    /// Whether a file that should be opened is not there.
+    pub(crate) fn is_missing_file(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
     /// What the caller can do about it.
@@ -220,6 +233,7 @@ impl Error {
             Self::KeyspaceNotFound { .. } | Self::KeyspaceDropped { .. } | Self::DatabaseNotFound { .. } => {
                 ErrorKind::NotFound
             }
+            Self::HistoryGone { .. } => ErrorKind::Outdated,
             Self::Closed => ErrorKind::Closed,
             Self::Locked { .. } => ErrorKind::Locked,
             Self::Io { source, .. } => match source.kind() {
@@ -307,6 +321,12 @@ impl fmt::Display for Error {
             Self::ReadOnly { reason, can_resume } => {
                 let cure = if *can_resume { "resume() after seeing to it" } else { "reopen the database" };
                 write!(f, "writes are refused since: {reason}; {cure}")
+            }
+            Self::HistoryGone { oldest } => {
+                write!(
+                    f,
+                    "the history below {oldest} may be gone: read the database, and its changes from there"
+                )
             }
             Self::Tree { keyspace, source } => write!(f, "keyspace {keyspace:?}: {source}"),
         }

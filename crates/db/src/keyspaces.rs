@@ -21,6 +21,7 @@ use esker_tree::ready_made_extractor;
 use crate::background;
 use crate::core::Core;
 use crate::error::{Error, Result};
+use crate::history;
 use crate::options::KeyspaceOptions;
 use crate::state::KeyspaceState;
 
@@ -47,6 +48,9 @@ pub(crate) fn open_or_create(
     core.health.check_writable()?;
     let id = catalog.next_id();
     let keyspace = Arc::new(core.trees.create(id, name, options)?);
+    if let Some(horizon) = history::horizon(core) {
+        keyspace.tree.set_feed_horizon(Some(horizon)).map_err(|error| keyspace.error(error))?;
+    }
     let added = catalog.add(options.record(name, core.clock.unix_millis()));
     added.inspect_err(|error| core.fail(Error::clone(error)))?;
     core.registry.add(Arc::clone(&keyspace));

@@ -20,6 +20,7 @@
 //! * [`Keyspace`]: a named map of its own, with its own options ([`Database::keyspace`]).
 //! * [`WriteBatch`]: writes over any keyspaces that happen together or not at all.
 //! * [`Snapshot`]: all keyspaces as they were at one moment.
+//! * [`Database::changes_since`]: every operation from a moment on, and then as they are committed.
 //! * [`Database::report`] and [`Database::prometheus`]: what there is and what was done, for people and for monitors.
 //! * [`Durability`]: how long an acknowledged write is sure to live; one per write, or a default for all.
 //! * [`Error`], with [`Error::kind`] for code that reacts.
@@ -57,6 +58,7 @@ mod backpressure;
 mod batch;
 mod builder;
 mod catalog;
+mod changes;
 mod commit;
 mod core;
 mod database;
@@ -65,6 +67,7 @@ mod error;
 mod handle;
 mod health;
 mod ingest;
+mod history;
 mod keyspace;
 mod keyspaces;
 mod options;
@@ -95,6 +98,7 @@ pub use esker_tree::{
 };
 
 pub use crate::builder::Builder;
+pub use crate::changes::{Change, ChangeOperation, Changes};
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::ingest::Ingestion;

@@ -266,7 +266,7 @@ fn start_log(
         position = None;
         dropped.extend(kept.drain(..).map(|segment| segment.path));
     }
-    let folder = Arc::new(SegmentFolder::new(
+    let folder = SegmentFolder::new(
         Arc::clone(fs),
         path.to_path_buf(),
         Arc::clone(random),
@@ -274,7 +274,9 @@ fn start_log(
         options.log_mapping,
         next_id,
         kept,
-    ));
+    );
+    // Beyond, keyspaces would be flushed in vain to make the log smaller.
+    let folder = Arc::new(folder.holding_at_most(options.max_wal_bytes / 2));
     let writer = LogWriter::create(Arc::clone(&folder), position, next_seqno)?;
     for path in &dropped {
         fs.remove_file(path).map_err(|error| Error::io("remove", path, error))?;

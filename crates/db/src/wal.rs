@@ -6,11 +6,13 @@
 //! | [`segment`] | the files: made ahead of need, removed when nothing needs them |
 //! | [`sync`] | how far the log is written and synced; the one sync in flight |
 //! | [`writer`] | appending frames, rotating, going on after a failed write |
+//! | [`follow`] | reading the log on while it is written |
 //! | [`scan`] | the frames of one segment, front to back |
 //! | [`secure`] | making durable what a recovery is about to rely on |
 //! | [`reader`] | which segments count, where the log ends, torn tail or corruption |
 
 pub(crate) mod file;
+pub(crate) mod follow;
 pub(crate) mod reader;
 pub(crate) mod scan;
 pub(crate) mod secure;

@@ -103,6 +103,16 @@ impl Scan {
         })
     }
 
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The segment is known to go on to `end`, which is not below the end so far.
+    pub(crate) fn extend(&mut self, end: u64) {
+        self.end = end;
+    }
+
     /// Where the scanner stands.
     pub(crate) fn offset(&self) -> u64 {
         self.offset

@@ -15,9 +15,12 @@
 //! Segments are removed oldest first, each removal made durable before the next (INV-WAL-6): so after a crash the
 //! remaining ones never have a gap that removal made.
 //!
+//! Whoever follows the log ([`crate::wal::follow`]) holds segments back from removal ([`SegmentFolder::hold`]), up to a number of
+//! bytes.
+//!
 //! Not here: what is in a segment ([`esker_format::log`]).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -65,8 +68,8 @@ pub(crate) struct ClosedSegment {
     pub(crate) end_seqno: SeqNo,
 }
 
-/// The folder of segments. Thread-safe; the order of its locks is removing → closed, and `ready` and
-/// `current` are leaves.
+/// The folder of segments. Thread-safe; the order of its locks is removing → closed, and `ready`,
+/// `current` and `held` are leaves.
 pub(crate) struct SegmentFolder {
     fs: SharedFs,
     directory: PathBuf,
@@ -86,6 +89,34 @@ pub(crate) struct SegmentFolder {
     closed_bytes: AtomicU64,
     /// One remover at a time.
     removing: Mutex<()>,
+    /// What followers have yet to read: from which number on, and how many of them.
+    held: Mutex<BTreeMap<SeqNo, usize>>,
+    /// Up to how many bytes of closed segments that counts.
+    held_max_bytes: u64,
+}
+
+/// Keeps the segments with numbers from its place on, for as long as it lives and the log is not too large.
+pub(crate) struct LogHold {
+    folder: Arc<SegmentFolder>,
+    from: SeqNo,
+}
+
+impl LogHold {
+    /// Lets go of what is below `to`; does nothing if it has already.
+    pub(crate) fn advance(&mut self, to: SeqNo) {
+        if to <= self.from {
+            return;
+        }
+        self.folder.add_hold(to);
+        self.folder.drop_hold(self.from);
+        self.from = to;
+    }
+}
+
+impl Drop for LogHold {
+    fn drop(&mut self) {
+        self.folder.drop_hold(self.from);
+    }
 }
 
 impl SegmentFolder {
@@ -114,7 +145,52 @@ impl SegmentFolder {
             closed: Mutex::new(closed.into()),
             closed_bytes: AtomicU64::new(closed_bytes),
             removing: Mutex::new(()),
+            held: Mutex::new(BTreeMap::new()),
+            held_max_bytes: u64::MAX,
         }
+    }
+
+    /// The same, with as many bytes of closed segments as may be kept for followers.
+    pub(crate) fn holding_at_most(self, held_max_bytes: u64) -> Self {
+        Self { held_max_bytes, ..self }
+    }
+
+    pub(crate) fn fs(&self) -> &SharedFs {
+        &self.fs
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Keeps the segments with numbers from `from` on.
+    pub(crate) fn hold(self: &Arc<Self>, from: SeqNo) -> LogHold {
+        self.add_hold(from);
+        LogHold { folder: Arc::clone(self), from }
+    }
+
+    fn add_hold(&self, from: SeqNo) {
+        *self.held().entry(from).or_insert(0) += 1;
+    }
+
+    fn drop_hold(&self, from: SeqNo) {
+        let mut held = self.held();
+        if let Some(count) = held.get_mut(&from) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&from);
+            }
+        }
+    }
+
+    /// Whether a follower has yet to read a segment with this end.
+    fn is_held(&self, end_seqno: SeqNo) -> bool {
+        let lowest = self.held().keys().next().copied();
+        lowest.is_some_and(|lowest| end_seqno > lowest) && self.closed_bytes() <= self.held_max_bytes
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<SeqNo, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that `file` is being written now.
@@ -220,12 +296,13 @@ impl SegmentFolder {
         self.closed().len()
     }
 
-    /// Removes the closed segments whose every operation is below `floor` (INV-WAL-6).
+    /// Removes the closed segments whose every operation is below `floor` (INV-WAL-6), but for those that followers hold.
     pub(crate) fn retire(&self, floor: SeqNo) -> Result<()> {
         let _one = self.removing.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let oldest = self.closed().front().cloned();
-            let Some(oldest) = oldest.filter(|oldest| oldest.end_seqno <= floor) else { return Ok(()) };
+            let is_free = |end_seqno| end_seqno <= floor && !self.is_held(end_seqno);
+            let Some(oldest) = oldest.filter(|oldest| is_free(oldest.end_seqno)) else { return Ok(()) };
             self.remove_file(&oldest.path)?;
             self.closed().pop_front();
             self.closed_bytes.fetch_sub(oldest.len_bytes, Ordering::Relaxed);

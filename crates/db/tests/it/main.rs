@@ -9,6 +9,7 @@
 )]
 
 mod basics;
+mod changes;
 mod concurrency;
 mod crash;
 mod erase;
