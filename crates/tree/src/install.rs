@@ -202,7 +202,7 @@ fn place(core: &Core, old: &Version, removed: &HashSet<TableId>, edit: &VersionE
         let table = match moved.iter().find(|placed| placed.table.id() == meta.table) {
             Some(placed) => Arc::clone(&placed.table),
             None => {
-                let folder = core.folder_of(usize::from(meta.level));
+                let folder = folder_with(core, meta)?;
                 let path = folder.table_path(meta.table);
                 Arc::new(Table::open(core.table_source(folder), path, meta.clone())?)
             }
@@ -210,6 +210,18 @@ fn place(core: &Core, old: &Version, removed: &HashSet<TableId>, edit: &VersionE
         added.push(Placed { level: usize::from(meta.level), run: meta.run, table });
     }
     Ok(added)
+}
+
+/// The folder that a new table lies in: where its level is routed, or the tree's own, where ingestion brings tables before it
+/// is known which level they join.
+fn folder_with<'a>(core: &'a Core, meta: &AddedTable) -> Result<Folder<'a>> {
+    let routed = core.folder_of(usize::from(meta.level));
+    if core.config.routes.is_empty() || meta.global_seqno.is_none() {
+        return Ok(routed);
+    }
+    let path = routed.table_path(meta.table);
+    let is_there = routed.fs.exists(&path).map_err(|e| Error::io("look at", &path, e))?;
+    Ok(if is_there { routed } else { core.config.own_folder() })
 }
 
 /// Swaps the version. The manifest's lock is held, so versions change one at a time.

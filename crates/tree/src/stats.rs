@@ -15,6 +15,7 @@ use crate::core::Core;
 use crate::memtable::{EitherMemtable, Generation};
 use crate::table::reader::Table;
 use crate::version::Placed;
+use crate::version::run::Run;
 
 /// One table of a tree.
 #[derive(Clone, Debug)]

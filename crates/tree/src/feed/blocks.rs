@@ -27,7 +27,9 @@ pub(crate) fn each_entry_within(
     metrics: &Metrics,
     mut take: impl FnMut(Kind, SeqNo, &[u8], &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let wanted = |at: usize| table.index().entry(at).highest_seqno >= seqnos.start;
+    // What is stored counts from the number that the table was ingested with.
+    let base = table.base_seqno();
+    let wanted = |at: usize| base + table.index().entry(at).highest_seqno >= seqnos.start;
     let blocks = table.block_count();
     let mut at = if table.highest_seqno() >= seqnos.start { 0 } else { blocks };
     let mut read = 0;
@@ -56,7 +58,7 @@ pub(crate) fn each_entry_within(
             let stored = piece.get(from..to).unwrap_or_default();
             let payload = decode_block(BlockType::Data, stored, handle.offset);
             let block = payload.and_then(DataBlock::decode).map_err(|e| Error::corrupt(table.path(), e))?;
-            each_entry_of(&block, seqnos, &mut take)?;
+            each_entry_of(&block, base, seqnos, &mut take)?;
         }
         read += at - begin;
     }
@@ -67,12 +69,13 @@ pub(crate) fn each_entry_within(
 
 fn each_entry_of(
     block: &DataBlock,
+    base: SeqNo,
     seqnos: &Range<SeqNo>,
     take: &mut impl FnMut(Kind, SeqNo, &[u8], &[u8]) -> Result<()>,
 ) -> Result<()> {
     let mut key = Vec::new();
     for index in 0..block.len() {
-        let seqno = block.seqno(index);
+        let seqno = base + block.seqno(index);
         if seqnos.contains(&seqno) {
             block.key_into(index, &mut key);
             take(block.kind(index), seqno, &key, block.value(index))?;

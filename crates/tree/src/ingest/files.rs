@@ -58,20 +58,21 @@ pub(crate) fn prepare<P: AsRef<Path>>(
     let mut files = Vec::new();
     for path in paths {
         let path = path.as_ref().to_path_buf();
-        let meta = describe(core.fs(), &path)?;
+        let meta = describe(&core.config.fs, &path)?;
         check(core, &path, &meta, options.mode)?;
         files.push((path, meta));
     }
     check_disjoint(core, &mut files)?;
     let mut prepared = PreparedIngestion::new(core);
+    let folder = core.config.own_folder();
     for (path, meta) in files {
         let id = core.next_table_id();
-        let target = core.table_path(id);
-        duplicate(&**core.fs(), &path, &target, ways(options.mode))
+        let target = folder.table_path(id);
+        duplicate(&**folder.fs, &path, &target, ways(options.mode))
             .map_err(|e| Error::io("copy", &path, e))?;
         let meta = AddedTable { table: id, ..meta };
         prepared.tables.push(meta.clone());
-        let table = Table::open(core.table_source(), target, meta).map_err(|e| of_source(e, &path))?;
+        let table = Table::open(core.table_source(folder), target, meta).map_err(|e| of_source(e, &path))?;
         if options.verify {
             verify_table(core, &Arc::new(table), &mut VerifyReport::default())
                 .map_err(|e| of_source(e, &path))?;
@@ -81,7 +82,7 @@ pub(crate) fn prepare<P: AsRef<Path>>(
         }
     }
     if !prepared.is_empty() {
-        core.fs().sync_dir(core.path()).map_err(|e| Error::io("sync", core.path(), e))?;
+        folder.fs.sync_dir(folder.path).map_err(|e| Error::io("sync", folder.path, e))?;
     }
     Ok(prepared)
 }
@@ -104,7 +105,7 @@ fn check(core: &Core, path: &Path, meta: &AddedTable, mode: IngestMode) -> Resul
     }
     if mode == IngestMode::Move {
         let current = path.with_file_name(FileKind::Current.name());
-        if core.fs().exists(&current).map_err(|e| Error::io("look at", &current, e))? {
+        if core.config.fs.exists(&current).map_err(|e| Error::io("look at", &current, e))? {
             return refuse("it is moved out of the folder of a tree or database");
         }
     }

@@ -92,8 +92,8 @@ impl AnyIngestion {
     pub fn prepare(mut self) -> Result<PreparedIngestion> {
         self.end_table()?;
         if !self.prepared.is_empty() {
-            let core = self.prepared.core();
-            core.fs().sync_dir(core.path()).map_err(|e| Error::io("sync", core.path(), e))?;
+            let folder = self.prepared.core().config.own_folder();
+            folder.fs.sync_dir(folder.path).map_err(|e| Error::io("sync", folder.path, e))?;
         }
         Ok(self.prepared)
     }
@@ -122,7 +122,8 @@ impl AnyIngestion {
 fn begin(core: &Core) -> Result<TableWriter> {
     let id = core.next_table_id();
     let options = core.config.table_options(LEVELS - 1, false);
-    TableWriter::create(core.fs(), core.table_path(id), id, options, core.config.clock.unix_millis())
+    let folder = core.config.own_folder();
+    TableWriter::create(folder.fs, folder.table_path(id), id, options, core.config.clock.unix_millis())
 }
 
 impl std::fmt::Debug for AnyIngestion {

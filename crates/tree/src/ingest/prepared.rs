@@ -32,6 +32,7 @@ use crate::install::install;
 use crate::key_range::ranges_overlap;
 use crate::memtable::Generation;
 use crate::state::View;
+use crate::version::run::Run;
 use crate::version::{LEVELS, Version};
 
 /// What an ingestion brought in.
@@ -122,7 +123,7 @@ impl PreparedIngestion {
         drop(places);
         for source in &self.sources {
             // It is in the tree; what cannot be removed is a copy.
-            let _ = core.fs().remove_file(source);
+            let _ = core.config.fs.remove_file(source);
         }
         let sum = |of: fn(&AddedTable) -> u64| self.tables.iter().map(of).sum();
         Ok(IngestOutcome {
@@ -156,9 +157,10 @@ impl Drop for PreparedIngestion {
         if self.is_installed {
             return;
         }
+        let folder = self.core.config.own_folder();
         for table in &self.tables {
             // What cannot be deleted now is an orphan of the next open.
-            let _ = self.core.fs().remove_file(&self.core.table_path(table.table));
+            let _ = folder.fs.remove_file(&folder.table_path(table.table));
         }
     }
 }
