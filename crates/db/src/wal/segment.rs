@@ -46,7 +46,7 @@ pub(crate) const FIRST_BYTES: u64 = 1 << 20;
 const GROWTH: u64 = 4;
 
 /// The most that the writer has made ready at once.
-pub(crate) const MAP_AHEAD_MAX_BYTES: u64 = 16 << 20;
+pub(crate) const MAP_AHEAD_MAX_BYTES: u64 = 4 << 20;
 
 /// A segment file, allocated and durable. Its header is not written yet.
 #[derive(Clone, Debug)]

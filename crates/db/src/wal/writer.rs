@@ -7,8 +7,8 @@
 //!   not. `Buffered` frames stay until there are 64 KiB or the timer comes; where they can be copied they do not wait.
 //! * **Ask for pages** when the log runs ahead of its syncs by 64 KiB (or a sixteenth of a segment): then nobody waits
 //!   for the device, and the system call is what a write costs. Who syncs every write never gets there. As much is
-//!   asked for as the segment holds, up to 16 MiB: a short burst should not fill memory with zeros, and a long one not
-//!   lose a processor to the making of pages for longer than 4 ms.
+//!   asked for as the segment holds, up to 4 MiB: what is made ready counts as written, also if nothing comes to lie there,
+//!   and nobody should lose a processor to the making of pages for longer than a millisecond.
 //! * **Rotate.** A frame that does not fit the rest of a segment goes to the next one, whose header records where this
 //!   one ends. Frames state the position known synced when they were written: the first one after each change, and the first
 //!   in each 4 KiB, while those between repeat it in no bytes. So a damaged frame before a recorded
