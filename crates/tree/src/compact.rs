@@ -28,6 +28,7 @@ use crate::compact::merge::Merge;
 use crate::compact::rewrite::{CutOutput, Rewrite};
 use crate::compaction::check::check_plan;
 use crate::compaction::cut::OutputCutter;
+use crate::compaction::filter::{FilterContext, RunningFilter};
 use crate::compaction::limits::DropLimits;
 use crate::compaction::major::Major;
 use crate::compaction::picker::{CompactionStrategy, OutputRun, Plan, PlanKind};
@@ -106,7 +107,8 @@ pub(crate) fn pick(core: &Arc<Core>, strategy: &dyn CompactionStrategy, idle: bo
 
 /// Merges everything into the last level; false if running jobs stand in the way.
 pub(crate) fn major(core: &Arc<Core>, target_table_bytes: u64, advice: SeqNo) -> Result<bool> {
-    let strategy = Major { target_table_bytes };
+    // A filter has to see what is in the last level already.
+    let strategy = Major { target_table_bytes, rewrites_all: core.config.compaction_filter.is_some() };
     if let Some(job) = pick(core, &strategy, true) {
         job.run(advice, &CancelToken::default())?;
         return Ok(true);
@@ -158,6 +160,7 @@ impl CompactionJob {
         let removed = inputs.iter().flatten().map(removal).collect();
         let mut edit = VersionEdit { removed, ..VersionEdit::default() };
         let mut outcome = CompactionOutcome::default();
+        let mut filter = None;
         match self.plan.kind {
             PlanKind::Drop => {}
             PlanKind::Move => {
@@ -169,7 +172,7 @@ impl CompactionJob {
                 core.metrics.compaction_bytes_written.add(outcome.bytes_written);
             }
             PlanKind::Merge => {
-                (edit.added, outcome) = self.merge(&inputs, run, advice, cancel)?;
+                (edit.added, outcome, filter) = self.merge(&inputs, run, advice, cancel)?;
                 core.metrics.compactions.add(1);
                 core.metrics.compaction_bytes_read.add(outcome.bytes_read);
                 core.metrics.compaction_bytes_written.add(outcome.bytes_written);
@@ -177,7 +180,14 @@ impl CompactionJob {
             }
         }
         let is_there = |view: &View| inputs.iter().flatten().all(|placed| view.version.has(placed));
-        if install(core, edit, is_there, |_| {})? { Ok(outcome) } else { Ok(CompactionOutcome::default()) }
+        if !install(core, edit, is_there, |_| {})? {
+            return Ok(CompactionOutcome::default());
+        }
+        if let Some(filter) = filter {
+            core.metrics.entries_filtered.add(filter.changed());
+            filter.finish();
+        }
+        Ok(outcome)
     }
 
     /// The input tables, by input. They are in the version, because they are busy, unless the tree was cleared meanwhile.
@@ -215,16 +225,25 @@ impl CompactionJob {
         Ok(copy)
     }
 
+    /// The filter that is to be asked, if the tree has any.
+    fn filter(&self, newest_snapshot: Option<SeqNo>) -> Option<RunningFilter> {
+        let factory = self.core.config.compaction_filter.as_ref()?;
+        let is_last_level = self.limits.last_level;
+        let context = FilterContext::new(self.plan.output_level, is_last_level);
+        Some(RunningFilter::new(&**factory, context, newest_snapshot))
+    }
+
     fn merge(
         &self,
         inputs: &[Vec<Placed>],
         run: RunId,
         advice: SeqNo,
         cancel: &CancelToken,
-    ) -> Result<(Vec<AddedTable>, CompactionOutcome)> {
+    ) -> Result<(Vec<AddedTable>, CompactionOutcome, Option<RunningFilter>)> {
         let core = &*self.core;
         let (order, plan) = (core.order(), &self.plan);
         let horizon = core.horizon(advice);
+        let filter = self.filter(horizon.newest_snapshot);
         let readers = Readers { watermark: horizon.watermark, snapshots: horizon.snapshots };
         let options = core.config.table_options(plan.output_level, self.limits.last_level);
         let sorted = inputs.iter().map(|input| Input::new(tables_of(input))).collect::<Result<Vec<_>>>()?;
@@ -232,7 +251,8 @@ impl CompactionJob {
             merge: Merge::new(sorted, order.clone(), &plan.smallest, &plan.largest),
             keys: KeyTracker::new(order.clone()),
             stream: DropStream::new(order.clone(), readers, self.limits.clone())
-                .folding(core.merge_operator().cloned()),
+                .folding(core.merge_operator().cloned())
+                .filtering(filter),
             tables: CutOutput {
                 output: Output::new(core, options, plan.output_level, run, self.out_of_order),
                 cutter: OutputCutter::new(plan, order),
@@ -242,6 +262,7 @@ impl CompactionJob {
             seen: 0,
         };
         rewrite.run(|| cancel.is_cancelled())?;
+        let filter = rewrite.stream.take_filter();
         let entries_dropped = rewrite.seen - rewrite.tables.written;
         core.metrics.merge_failures.add(rewrite.stream.counts().failed_folds);
         let tables = rewrite.tables.output.finish()?;
@@ -250,7 +271,7 @@ impl CompactionJob {
             bytes_written: tables.iter().map(|table| table.file_bytes).sum(),
             entries_dropped,
         };
-        Ok((tables, outcome))
+        Ok((tables, outcome, filter))
     }
 }
 

@@ -179,6 +179,15 @@ pub enum Error {
         /// The folder, as the tree remembers it.
         path: PathBuf,
     },
+    /// A compaction filter gave a value that is longer than 4,294,967,295 bytes. The compaction changed nothing.
+    FilterValueTooLong {
+        /// The name of the filter's factory.
+        filter: String,
+        /// The key whose value it replaced.
+        key: UserKey,
+        /// The length of the value in bytes.
+        len: usize,
+    },
     /// The file holds an entry that this version of the crate cannot interpret.
     Unsupported {
         /// The file.
@@ -283,6 +292,7 @@ impl Error {
             | Self::WrongMergeOperator { .. }
             | Self::NoMergeOperator
             | Self::MergeFailed { .. }
+            | Self::FilterValueTooLong { .. }
             | Self::InvertedRange
             | Self::KeysNotAscending { .. }
             | Self::NotIngestible { .. }
@@ -351,6 +361,9 @@ impl fmt::Display for Error {
                 Some(given) => write!(f, "the tree merges by operator {stored:?}, not {given:?}"),
                 None => write!(f, "the tree merges by operator {stored:?}, and none was given"),
             },
+            Self::FilterValueTooLong { filter, key, len } => {
+                write!(f, "filter {filter:?} gave key \"{}\" a value of {len} bytes", key.escape_ascii())
+            }
             Self::NoMergeOperator => f.write_str("the tree has no merge operator"),
             Self::MergeFailed { key, operator, source } => {
                 write!(f, "operator {operator:?} cannot fold key \"{}\": {source}", key.escape_ascii())

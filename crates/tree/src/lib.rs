@@ -94,6 +94,10 @@ pub use crate::batch::WriteBatch;
 pub use crate::cache::descriptors::DescriptorTable;
 pub use crate::cache::{Cache, CacheStats};
 pub use crate::compact::{CancelToken, CompactionJob, CompactionOutcome};
+pub use crate::compaction::filter::{
+    CompactionFilter, CompactionFilterFactory, FilterContext, FilterItem, SharedCompactionFilterFactory,
+    Verdict,
+};
 pub use crate::compaction::leveled::Leveled;
 pub use crate::compaction::picker::CompactionStrategy;
 pub use crate::erase::DroppedRange;

@@ -78,6 +78,8 @@ pub struct Metrics {
     pub compaction_bytes_written: Counter,
     /// Entries that flushes and compactions dropped.
     pub entries_dropped: Counter,
+    /// Entries that compaction filters removed or replaced.
+    pub entries_filtered: Counter,
     /// How often flushes and compactions met operands that the merge operator could not fold: they are kept as they are, and
     /// reads of their keys fail.
     pub merge_failures: Counter,

@@ -18,6 +18,7 @@ use esker_mem::comparator::{KeyOrder, SharedComparator};
 
 use crate::cache::Cache;
 use crate::cache::descriptors::DescriptorTable;
+use crate::compaction::filter::SharedCompactionFilterFactory;
 use crate::compaction::leveled::Leveled;
 use crate::compaction::picker::CompactionStrategy;
 use crate::merge_operator::SharedMergeOperator;
@@ -63,6 +64,7 @@ pub struct Config {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) order: KeyOrder,
     pub(crate) merge_operator: Option<SharedMergeOperator>,
+    pub(crate) compaction_filter: Option<SharedCompactionFilterFactory>,
     pub(crate) cache: Option<Arc<Cache>>,
     pub(crate) descriptors: Option<Arc<DescriptorTable>>,
     pub(crate) arenas: Option<Arc<ArenaPool>>,
@@ -118,6 +120,7 @@ impl Config {
             random: Arc::new(SystemRandom::new()),
             order: KeyOrder::Bytes,
             merge_operator: None,
+            compaction_filter: None,
             cache: None,
             descriptors: None,
             arenas: None,
@@ -200,6 +203,14 @@ impl Config {
     #[must_use]
     pub fn with_merge_operator(mut self, operator: SharedMergeOperator) -> Self {
         self.merge_operator = Some(operator);
+        self
+    }
+
+    /// Has compactions ask a filter what becomes of the newest version of each key; none by default. See
+    /// [`crate::compaction::filter`].
+    #[must_use]
+    pub fn with_compaction_filter_factory(mut self, factory: SharedCompactionFilterFactory) -> Self {
+        self.compaction_filter = Some(factory);
         self
     }
 

@@ -142,6 +142,8 @@ pub(crate) struct Horizon {
     pub(crate) watermark: SeqNo,
     /// The bounds of live snapshots below the watermark, ascending.
     pub(crate) snapshots: Vec<SeqNo>,
+    /// The highest bound of all live snapshots.
+    pub(crate) newest_snapshot: Option<SeqNo>,
 }
 
 impl Snapshots {
@@ -208,7 +210,8 @@ impl Snapshots {
         self.watermark.store(watermark, Ordering::SeqCst);
         let watermark = self.history.cap(watermark);
         let snapshots = live.bounds.range(..watermark).map(|(&bound, _)| bound).collect();
-        Horizon { watermark, snapshots }
+        let newest_snapshot = live.bounds.keys().next_back().copied();
+        Horizon { watermark, snapshots, newest_snapshot }
     }
 
     /// The watermark: the lowest bound that a new reader may use, and the lowest seqno that a write may carry.

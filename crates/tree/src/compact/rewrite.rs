@@ -5,7 +5,7 @@
 //! encoded nor compressed again. That needs all of this (INV-COMPACT-8):
 //!
 //! - its checksum is right ([`crate::table::sequence`] hands out no other), and it stands alone;
-//! - its entries are puts of different keys, the first of which is new ([`DropStream::pass`] judges the rest);
+//! - its entries are puts of different keys, the first of which is new ([`DropStream::pass`] judges the rest), and no filter has to see them;
 //! - no table must end amid its keys;
 //! - it was written with the codec of the output level and as its hash policy wants it, has about its block size, and leaves no small block before it.
 //!
@@ -44,11 +44,11 @@ pub(crate) struct CutOutput<'a> {
 const CANCEL_STRIDE: u64 = 1024;
 
 impl Rewrite<'_> {
-    /// Rewrites all of it.
+    /// Rewrites all of it (INV-FILTER-2).
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`] if asked to stop; what the file system says; damage in an input.
+    /// [`Error::Cancelled`] if asked to stop; what the file system says; damage in an input; what a compaction filter did wrong.
     pub(crate) fn run(&mut self, is_cancelled: impl Fn() -> bool) -> Result<()> {
         let mut look_at = 0;
         while let Some(input) = self.merge.first() {
@@ -56,6 +56,7 @@ impl Rewrite<'_> {
                 if is_cancelled() {
                     return Err(Error::Cancelled);
                 }
+                self.stream.check_filter()?;
                 look_at = self.seen + CANCEL_STRIDE;
             }
             let key = input.key();
@@ -72,7 +73,8 @@ impl Rewrite<'_> {
             self.merge.next()?;
         }
         let tables = &mut self.tables;
-        self.stream.finish(&mut |entry| tables.add(entry))
+        self.stream.finish(&mut |entry| tables.add(entry))?;
+        self.stream.check_filter()
     }
 
     /// Copies the block whose first entry is the next one of the merge, if that may be (INV-COMPACT-8).

@@ -1,7 +1,7 @@
 //! Major compaction: everything becomes one run of the last level.
 //!
 //! One plan takes every table. It waits (plans nothing) while any job runs, and has nothing to do once all tables are in
-//! the last level. Everything that no reader needs goes: old versions, tombstones and what they hide.
+//! the last level and need not be rewritten. Everything that no reader needs goes: old versions, tombstones and what they hide.
 //!
 //! Cost: every byte is read and written once, and for as long as it runs both old and new tables take space.
 
@@ -12,6 +12,8 @@ use super::picker::{CompactionStrategy, OutputRun, Plan, PlanInput, PlanKind, Ru
 pub struct Major {
     /// Size of a full table.
     pub target_table_bytes: u64,
+    /// Whether to rewrite what is in its place already, as for a compaction filter that has to look at it.
+    pub rewrites_all: bool,
 }
 
 impl CompactionStrategy for Major {
@@ -45,10 +47,10 @@ impl CompactionStrategy for Major {
         })
     }
 
-    /// Bytes of all tables, unless all of them are in one run of the last level.
+    /// Bytes of all tables, unless all of them are in one run of the last level and may stay so.
     fn debt(&self, shape: &Shape) -> u64 {
         let settled = shape.all_runs().all(|(level, _)| level == shape.last_level());
-        if settled && shape.sorted_runs() <= 1 {
+        if settled && !self.rewrites_all && shape.sorted_runs() <= 1 {
             return 0;
         }
         shape.all_runs().map(|(_, run)| run.size_bytes()).sum()

@@ -10,6 +10,7 @@
 //! 3. [`check`]: the rules that every plan obeys.
 //! 4. [`limits`]: what a plan leaves beside and below its inputs, hence what its output may forget.
 //! 5. [`stream`]: the one place that decides which entries are left out.
+//!    [`filter`]: what the owner of the tree has left out, or changed.
 //! 6. [`cut`]: where an output table ends.
 //!
 //! Everything here is a pure function of its arguments: no I/O, no locks, no clock.
@@ -18,6 +19,7 @@
 
 pub mod check;
 pub mod cut;
+pub mod filter;
 pub mod leveled;
 pub mod limits;
 pub mod major;

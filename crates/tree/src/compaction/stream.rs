@@ -19,17 +19,19 @@
 //! - **Seqnos** (INV-DROP-5) of puts become 0 in the last level under the conditions of a tombstone's going. At most one
 //!   version of a key meets them.
 //! - **Operands** of a merge operator are folded with their neighbours in their stripe ([`fold`], INV-MERGE-3).
+//! - A compaction **filter** judges newest versions that no snapshot sees ([`judge`], INV-FILTER-1).
 //! - Nothing at or above `W` is dropped or changed (INV-DROP-7).
 //!
 //! If seqnos may arrive out of order (INV-DROP-6), a newer source may hold an older version. [`DropLimits`] tells; then
 //! only seqnos below all such strays count as settled for the three last rules.
 //!
 //! Where things to come have their place: a range tombstone is a full version of every key that it covers, so its seqno
-//! joins `hidden_from` in [`DropStream::push`], and it forbids zeroing below it; a compaction filter is asked where a newest version below `W` is kept; expiry likewise.
+//! joins `hidden_from` in [`DropStream::push`], and it forbids zeroing below it; expiry is asked for where a compaction filter is.
 //!
 //! Not here: which tables are merged ([`super::picker`]), where output tables end ([`super::cut`]).
 
 mod fold;
+mod judge;
 mod operands;
 
 use std::cmp::Ordering;
@@ -38,7 +40,9 @@ use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
+use super::filter::RunningFilter;
 use super::limits::{DropLimits, OlderData};
+use crate::error::Error;
 use crate::merge_operator::SharedMergeOperator;
 use operands::Operands;
 
@@ -119,6 +123,8 @@ pub struct DropCounts {
     pub zeroed: u64,
     /// Folded into a newer entry of their key.
     pub folded: u64,
+    /// Left out by a compaction filter without a tombstone.
+    pub destroyed: u64,
     /// How often the merge operator could not fold operands, which were kept as they are.
     pub failed_folds: u64,
 }
@@ -157,6 +163,7 @@ pub struct DropStream {
     waiting: Waiting,
     held: Held,
     operands: Operands,
+    filter: Option<Box<RunningFilter>>,
     counts: DropCounts,
     #[cfg(test)]
     broken: Option<Rule>,
@@ -217,6 +224,7 @@ impl DropStream {
             waiting: Waiting::Nothing,
             held: Held::default(),
             operands: Operands::default(),
+            filter: None,
             counts: DropCounts::default(),
             #[cfg(test)]
             broken: None,
@@ -228,6 +236,26 @@ impl DropStream {
     pub fn folding(mut self, operator: Option<SharedMergeOperator>) -> DropStream {
         self.operands = Operands::new(operator);
         self
+    }
+
+    /// Asks `filter` about newest versions ([`judge`]).
+    #[must_use]
+    pub fn filtering(mut self, filter: Option<RunningFilter>) -> DropStream {
+        self.filter = filter.map(Box::new);
+        self
+    }
+
+    /// What the filter did wrong, if anything.
+    ///
+    /// # Errors
+    /// [`Error::FilterValueTooLong`]: nothing that the stream handed out may be used.
+    pub fn check_filter(&self) -> Result<(), Error> {
+        self.filter.as_ref().map_or(Ok(()), |filter| filter.check())
+    }
+
+    /// The filter, which has seen all that it will.
+    pub fn take_filter(&mut self) -> Option<RunningFilter> {
+        self.filter.take().map(|filter| *filter)
     }
 
     /// Takes the next entry of the merge; hands to `emit` what is to be written now: nothing, this entry (perhaps with
@@ -268,6 +296,16 @@ impl DropStream {
         entry: Entry<'_>,
         emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        if self.filter.is_some() { self.push_judged(entry, emit) } else { self.keep_whole(entry, emit) }
+    }
+
+    /// A value that stays.
+    #[inline]
+    fn keep_whole<E>(
+        &mut self,
+        entry: Entry<'_>,
+        emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.hidden_from = self.hidden_behind(entry.seqno);
         // INV-DROP-5.
         if self.zeroes && entry.seqno < self.settled_below && entry.seqno != 0 && self.is_oldest(entry.key) {
@@ -290,7 +328,7 @@ impl DropStream {
     ) -> Result<bool, E> {
         // A new key's newest version is hidden by nothing, so only its seqno could change (INV-DROP-5).
         let keeps_seqnos = puts.highest_seqno == 0 || puts.lowest_seqno >= self.settled_below;
-        if self.zeroes && !keeps_seqnos {
+        if self.zeroes && !keeps_seqnos || self.filter.is_some() {
             return Ok(false);
         }
         self.release(emit)?;

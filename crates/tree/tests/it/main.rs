@@ -17,6 +17,7 @@ mod concurrency;
 mod erase;
 mod faults;
 mod feed;
+mod filters;
 mod ingest;
 mod introspection;
 mod merges;

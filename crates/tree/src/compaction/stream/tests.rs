@@ -1,6 +1,8 @@
 //! A model of one key: every small history, every way to place it, every set of readers. The oracle is the read itself,
 //! so the tests know nothing of the rules that they prove.
 
+mod filters;
+
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
