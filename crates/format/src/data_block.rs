@@ -314,7 +314,12 @@ impl<P: Deref<Target = [u8]>> DataBlock<P> {
             }
             if index > 0 {
                 let by_key = order.compare(&previous, &key);
-                let sorted = by_key.then(self.seqno(index).cmp(&self.seqno(index - 1))) == Ordering::Less;
+                let operands = (self.kind(index - 1), self.kind(index)) == (Kind::Merge, Kind::Merge);
+                let sorted = match by_key.then(self.seqno(index).cmp(&self.seqno(index - 1))) {
+                    Ordering::Less => true,
+                    Ordering::Equal => operands,
+                    Ordering::Greater => false,
+                };
                 if !sorted {
                     let at = self.layout.entry_range(&self.payload, index).start as u64;
                     return Err(DecodeError::invalid(

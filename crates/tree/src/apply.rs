@@ -10,12 +10,14 @@
 //! publishes bounds does so afterwards.
 //!
 //! Two operations on one key would have no order, having one number; so they are refused (INV-BATCH-2), by the
-//! comparator's idea of one key.
+//! comparator's idea of one key. Merges of one key have an order all the same, that of the batch: a memtable keeps operands
+//! of one number in the order in which they come (INV-MERGE-4).
 //!
 //! Not here: single writes ([`crate::write`]), the batch itself ([`crate::batch`]).
 
 use esker_format::checksum::key_hash;
 use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
 use esker_mem::memtable::{Memtable, MemtableWriter};
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 use esker_mem::slice::Slice;
@@ -33,6 +35,9 @@ const MAX_BATCH_BYTES: usize = 1 << 30;
 /// Applies `batch`; returns the bytes that it took and the size of the memtable afterwards.
 pub(crate) fn apply_batch(core: &Core, batch: &WriteBatch, seqno: SeqNo) -> Result<(u64, u64)> {
     check(core.order(), batch, seqno)?;
+    if core.merge_operator().is_none() && batch.operations().any(|(kind, ..)| kind == Kind::Merge) {
+        return Err(Error::NoMergeOperator);
+    }
     let (entries, bytes) = (batch.len(), batch.key_value_bytes());
     loop {
         let view = core.state.view();
@@ -83,15 +88,16 @@ fn check(order: &KeyOrder, batch: &WriteBatch, seqno: SeqNo) -> Result<()> {
     check_distinct(order, batch)
 }
 
-/// Refuses a second operation on a key (INV-BATCH-2). Keys that come in order cost one comparison each.
+/// Refuses a second operation on a key, unless all of its key are merges (INV-BATCH-2). Keys that come in order cost one comparison each.
 fn check_distinct(order: &KeyOrder, batch: &WriteBatch) -> Result<()> {
-    let mut keys: Vec<&[u8]> = batch.operations().map(|(_, key, _)| key).collect();
-    keys.sort_by(|a, b| order.compare(a, b));
+    let mut keys: Vec<(&[u8], Kind)> = batch.operations().map(|(kind, key, _)| (key, kind)).collect();
+    keys.sort_by(|a, b| order.compare(a.0, b.0));
     for pair in keys.windows(2) {
         if let [a, b] = pair
-            && order.same_key(a, b)
+            && order.same_key(a.0, b.0)
+            && (a.1, b.1) != (Kind::Merge, Kind::Merge)
         {
-            return Err(Error::DuplicateKey { key: Slice::new(b) });
+            return Err(Error::DuplicateKey { key: Slice::new(b.0) });
         }
     }
     Ok(())

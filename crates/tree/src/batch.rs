@@ -9,7 +9,8 @@ use esker_mem::kind::Kind;
 
 /// Writes that become visible together: see [`crate::Tree::apply_batch`].
 ///
-/// All get the same sequence number, so there is no order among them: a key may be written once.
+/// All get the same sequence number, so there is no order among them: a key may be written once, or merged any number of
+/// times, in the order of the batch.
 ///
 /// ```
 /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter, WriteBatch};
@@ -66,6 +67,11 @@ impl WriteBatch {
     /// Deletes `key`, as [`crate::Tree::remove_weak`].
     pub fn remove_weak(&mut self, key: impl AsRef<[u8]>) {
         self.push(Kind::SingleDelete, key.as_ref(), &[]);
+    }
+
+    /// Writes an operand for `key`, as [`crate::Tree::merge`]. Several of one key are folded in the order of the batch.
+    pub fn merge(&mut self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) {
+        self.push(Kind::Merge, key.as_ref(), operand.as_ref());
     }
 
     /// The number of operations.

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use esker_format::checksum::key_hash;
 use esker_format::error::DecodeError;
+use esker_mem::kind::Kind;
+use esker_mem::seqno::SeqNo;
 
 use crate::core::Core;
 use crate::cursor::Cursor;
@@ -79,13 +81,15 @@ pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyR
     }
     let mut cursor = TableCursor::new(Arc::clone(table), order.clone(), Fill::Bypass);
     cursor.seek_to_first()?;
-    let mut previous: Option<(Vec<u8>, u64)> = None;
+    let mut previous: Option<(Vec<u8>, SeqNo, Kind)> = None;
     let (mut entries, mut tombstones) = (0, 0);
     while cursor.valid() {
-        let (key, seqno) = (cursor.key(), cursor.seqno());
-        if let Some((last_key, last_seqno)) = &previous {
-            let by_key = order.compare(last_key, key);
-            if by_key.then(seqno.cmp(last_seqno)) != Ordering::Less {
+        let (key, seqno, kind) = (cursor.key(), cursor.seqno(), cursor.kind());
+        if let Some((last_key, last_seqno, last_kind)) = &previous {
+            let ordering = order.compare(last_key, key).then(seqno.cmp(last_seqno));
+            // Operands of a key may share a number (INV-MERGE-4).
+            let are_operands = (*last_kind, kind) == (Kind::Merge, Kind::Merge);
+            if ordering == Ordering::Greater || (ordering == Ordering::Equal && !are_operands) {
                 return Err(broken("entries ascend by key and descend by sequence number"));
             }
         } else if !order.same_key(key, table.smallest()) {
@@ -98,12 +102,12 @@ pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyR
             return Err(broken("sequence numbers are within the bounds of the manifest"));
         }
         entries += 1;
-        tombstones += u64::from(cursor.kind().is_tombstone());
-        previous = Some((key.to_vec(), seqno));
+        tombstones += u64::from(kind.is_tombstone());
+        previous = Some((key.to_vec(), seqno, kind));
         cursor.next()?;
     }
     report.entries += entries;
-    if previous.is_none_or(|(last_key, _)| !order.same_key(&last_key, table.largest())) {
+    if previous.is_none_or(|(last_key, ..)| !order.same_key(&last_key, table.largest())) {
         return Err(broken("the last key is the largest key of the manifest"));
     }
     if entries != table.meta().entries || tombstones != table.meta().point_tombstones {

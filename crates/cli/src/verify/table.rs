@@ -16,6 +16,7 @@ use esker_format::filter::Filter;
 use esker_format::index_block::Index;
 use esker_format::properties::Properties;
 use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
 
 use crate::inspect::table::{BYTE_ORDER, TableFile};
@@ -154,7 +155,8 @@ impl Walk<'_> {
             block.key_into(at, &mut key);
             let seqno = block.seqno(at);
             if at == 0 {
-                self.first_of_block(&key, seqno, offset, findings);
+                let is_operand = block.kind(at) == Kind::Merge;
+                self.first_of_block(&key, seqno, is_operand, offset, findings);
             }
             if self.filter.as_ref().is_some_and(|filter| !filter.may_contain(key_hash(&key))) {
                 unknown_to_filter += 1;
@@ -172,7 +174,14 @@ impl Walk<'_> {
         highest
     }
 
-    fn first_of_block(&mut self, key: &[u8], seqno: SeqNo, offset: u64, findings: &mut Findings<'_>) {
+    fn first_of_block(
+        &mut self,
+        key: &[u8],
+        seqno: SeqNo,
+        is_operand: bool,
+        offset: u64,
+        findings: &mut Findings<'_>,
+    ) {
         let Some((last_key, last_seqno)) = self.held.last.take() else {
             self.held.smallest = Some(key.to_vec());
             return;
@@ -180,7 +189,9 @@ impl Walk<'_> {
         if !self.is_ordered {
             return;
         }
-        let ascends = last_key.as_slice().cmp(key).then(seqno.cmp(&last_seqno)) == Ordering::Less;
+        // Operands of a key may share a number.
+        let ordering = last_key.as_slice().cmp(key).then(seqno.cmp(&last_seqno));
+        let ascends = ordering == Ordering::Less || (ordering == Ordering::Equal && is_operand);
         if !ascends {
             self.broken(findings, offset, "entries ascend from block to block");
         }

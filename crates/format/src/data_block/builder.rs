@@ -55,7 +55,8 @@ impl DataBlockBuilder {
         Self { fingerprints, ..self }
     }
 
-    /// Adds an entry, which must follow the last one: user key ascending, then seqno descending. The caller keeps the limits of
+    /// Adds an entry, which must follow the last one: user key ascending, then seqno descending; merge operands of a key may share
+    /// a seqno, and then come newest first. The caller keeps the limits of
     /// the data model and cuts the block after an entry that makes it large.
     #[inline]
     pub fn add(&mut self, key: &[u8], seqno: SeqNo, kind: Kind, value: &[u8]) {
@@ -65,7 +66,10 @@ impl DataBlockBuilder {
         );
         debug_assert!(
             !self.order_is_bytes
-                || self.entries.last().is_none_or(|last| (self.last_key(), seqno) < (key, last.seqno)),
+                || self.entries.last().is_none_or(|last| {
+                    let (before, here) = ((self.last_key(), seqno), (key, last.seqno));
+                    before < here || (before == here && (last.kind, kind) == (Kind::Merge, Kind::Merge))
+                }),
             "entries come in order"
         );
         if let Some(last) = self.entries.last() {

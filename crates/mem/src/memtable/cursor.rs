@@ -229,12 +229,17 @@ impl MemtableCursor {
         self.link = 0;
         let mut at = self.anchor.newest(arena);
         let seqno = self.version.seqno(arena);
+        let mut here = None;
         while !at.is_none() {
-            // By number, not by place: a version that replaced ours stands for it.
+            // By place, as operands may have one number; else by number: a version that replaced ours stands for it.
+            if at == self.version {
+                here = Some(self.chain.len());
+            }
             self.link += usize::from(at.seqno(arena) > seqno);
             self.chain.push(at);
             at = at.older(arena);
         }
+        self.link = here.unwrap_or(self.link);
     }
 
     fn leave(&mut self) {

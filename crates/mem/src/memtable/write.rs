@@ -64,7 +64,8 @@ impl MemtableWriter<'_> {
     /// Inserts one version and returns the bytes that the arena grew by.
     ///
     /// `hash` is any hash of the key's bytes, the same that reads will pass. Sequence numbers may come in any order; a
-    /// second version with the same key and sequence number replaces the first.
+    /// second version with the same key and sequence number replaces the first, but of merge operands each counts, the one
+    /// that is inserted later as the newer (INV-MERGE-4).
     ///
     /// # Errors
     ///
@@ -194,8 +195,10 @@ impl MemtableWriter<'_> {
         while !older.is_none() && older.seqno(arena) > version.seqno {
             (newer, older) = (older, older.older(arena));
         }
-        let shadowed = !older.is_none() && older.seqno(arena) == version.seqno;
-        if shadowed {
+        while !older.is_none() && older.seqno(arena) == version.seqno {
+            if (older.kind(arena), version.kind) == (Kind::Merge, Kind::Merge) {
+                break;
+            }
             // Readers that stand on it go on from there; nobody new finds it.
             counters.remove(older.kind(arena).is_tombstone());
             older = older.older(arena);

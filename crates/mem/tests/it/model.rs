@@ -8,7 +8,7 @@ use esker_mem::memtable::{Memtable, MemtableCursor};
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
 /// A key under its order: the map's idea of internal order.
@@ -40,21 +40,43 @@ type Stored = (Vec<u8>, Kind, Vec<u8>);
 
 #[derive(Default)]
 struct Model {
-    entries: BTreeMap<(Ordered, Reverse<SeqNo>), Stored>,
+    /// By key, number, and how late it was inserted: operands may have one number.
+    entries: BTreeMap<(Ordered, Reverse<SeqNo>, Reverse<u64>), Stored>,
+}
+
+/// All versions of a key with these numbers.
+fn whole(
+    key: &Ordered,
+    highest: SeqNo,
+    lowest: SeqNo,
+) -> RangeInclusive<(Ordered, Reverse<SeqNo>, Reverse<u64>)> {
+    (key.clone(), Reverse(highest), Reverse(u64::MAX))..=(key.clone(), Reverse(lowest), Reverse(0))
 }
 
 type Entry = (Vec<u8>, SeqNo, Kind, Vec<u8>);
 
 impl Model {
+    /// INV-MERGE-4: an operand takes its place before those that have its number; all else replaces what has its number.
+    fn insert(&mut self, key: Ordered, seqno: SeqNo, time: u64, stored: Stored) {
+        let same: Vec<_> =
+            self.entries.range(whole(&key, seqno, seqno)).map(|(at, other)| (at.clone(), other.1)).collect();
+        for (at, kind) in same {
+            if (kind, stored.1) != (Kind::Merge, Kind::Merge) {
+                self.entries.remove(&at);
+            }
+        }
+        self.entries.insert((key, Reverse(seqno), Reverse(time)), stored);
+    }
+
     fn all(&self) -> Vec<Entry> {
-        self.entries.iter().map(|((_, s), (k, kind, v))| (k.clone(), s.0, *kind, v.clone())).collect()
+        self.entries.iter().map(|((_, s, _), (k, kind, v))| (k.clone(), s.0, *kind, v.clone())).collect()
     }
 
     fn versions(&self, key: &Ordered, bound: SeqNo) -> Vec<(SeqNo, Kind, Vec<u8>)> {
         self.entries
-            .range((key.clone(), Reverse(SeqNo::MAX))..=(key.clone(), Reverse(0)))
-            .filter(|((_, seqno), _)| seqno.0 < bound)
-            .map(|((_, seqno), (_, kind, value))| (seqno.0, *kind, value.clone()))
+            .range(whole(key, SeqNo::MAX, 0))
+            .filter(|((_, seqno, _), _)| seqno.0 < bound)
+            .map(|((_, seqno, _), (_, kind, value))| (seqno.0, *kind, value.clone()))
             .collect()
     }
 }
@@ -91,7 +113,7 @@ fn run(case: &Case) {
         let added = table.write().insert(&key, hash(&key), seqno, kind, &value).unwrap();
         assert_eq!(table.allocated_bytes(), before + added);
         let ordered = Ordered(key.clone(), case.order.clone());
-        model.entries.insert((ordered, Reverse(seqno)), (key, kind, value));
+        model.insert(ordered, seqno, i, (key, kind, value));
         // Now and then, moves of a cursor that has been here since the beginning.
         if random.u8(..) < 8 {
             step(&mut cursor, &mut random, case.shape, i);
@@ -162,8 +184,7 @@ fn check_cursor(case: &Case, random: &mut fastrand::Rng, model: &Model, cursor: 
             case.shape.key(random, random.clone().u64(0..case.inserts + 2))
         };
         let ordered = Ordered(key.clone(), case.order.clone());
-        let from = (ordered.clone(), Reverse(SeqNo::MAX));
-        let to = (ordered, Reverse(0));
+        let (from, to) = whole(&ordered, SeqNo::MAX, 0).into_inner();
         let mut at = model.entries.range(..from).count();
         if random.bool() {
             cursor.seek(&key);

@@ -7,7 +7,7 @@ use esker_env::memory::MemFs;
 use esker_env::random::{Random, SeededRandom};
 use esker_tree::{
     AppendOperator, Config, CounterOperator, Error, ErrorKind, MergeError, MergeOperator, SeqNo,
-    SequenceNumberCounter, SharedMergeOperator, Snapshot, Tree, UserValue,
+    SequenceNumberCounter, SharedMergeOperator, Snapshot, Tree, UserValue, WriteBatch,
 };
 
 /// As [`AppendOperator`], but keeps operands apart, and cannot read the operand "bad".
@@ -226,6 +226,71 @@ fn merge_failures_are_counted_and_lose_nothing() {
     assert_eq!(tree.metrics().merge_failures.get(), 1);
     assert_eq!(tree.tables()[0].entries, 4);
     assert!(matches!(tree.get("key", SeqNo::MAX), Err(Error::MergeFailed { .. })));
+}
+
+/// INV-MERGE-4, INV-BATCH-2: operands of one key and number, over blocks that are too small for two of them.
+#[test]
+fn apply_batch_keeps_the_order_of_merges() {
+    let fs = Arc::new(MemFs::new());
+    let visible = SequenceNumberCounter::default();
+    let open = || {
+        Config::new("tree", SequenceNumberCounter::default(), visible.clone())
+            .with_shared_fs(Arc::clone(&fs) as esker_env::fs::SharedFs)
+            .data_block_size_policy(esker_tree::LevelPolicy::all(16))
+            .with_merge_operator(Arc::new(Strict))
+            .open()
+            .unwrap()
+    };
+    let tree = open();
+    tree.insert("key", "0", 1).unwrap();
+    let mut batch = WriteBatch::new();
+    batch.merge("key", "1");
+    batch.insert("a", "x");
+    batch.merge("key", "2");
+    batch.merge("new", "7");
+    batch.merge("key", "3");
+    batch.merge("new", "8");
+    tree.apply_batch(batch, 2).unwrap();
+    tree.merge("key", "4", 3).unwrap();
+    let check = |tree: &Tree| {
+        for (key, value) in [("key", "0+1+2+3+4"), ("new", "7+8")] {
+            assert_eq!(get(tree, key, SeqNo::MAX).as_deref(), Some(value));
+            let mut range = tree.range(key..=key, SeqNo::MAX).unwrap();
+            assert_eq!(text(range.next().map(|guard| guard.value().unwrap())).as_deref(), Some(value));
+            let mut range = tree.range(key..=key, SeqNo::MAX).unwrap();
+            assert_eq!(text(range.next_back().map(|guard| guard.value().unwrap())).as_deref(), Some(value));
+        }
+        assert_eq!(get(tree, "key", 3).as_deref(), Some("0+1+2+3"));
+        assert_eq!(get(tree, "key", 2).as_deref(), Some("0"));
+        let report = tree.verify();
+        assert!(report.damage.is_empty(), "{:?}", report.damage);
+    };
+    check(&tree);
+    tree.flush_active_memtable(0).unwrap();
+    assert_eq!(tree.tables()[0].entries, 8);
+    check(&tree);
+    assert!(tree.major_compact(1 << 20, 0).unwrap());
+    check(&tree);
+    drop(tree);
+    let tree = open();
+    check(&tree);
+    visible.set(4);
+    tree.insert("more", "", 5).unwrap();
+    tree.flush_active_memtable(0).unwrap();
+    assert!(tree.major_compact(1 << 20, SeqNo::MAX).unwrap());
+    assert_eq!(get(&tree, "key", SeqNo::MAX).as_deref(), Some("0+1+2+3+4"));
+    let mixed = |change: fn(&mut WriteBatch)| {
+        let mut batch = WriteBatch::new();
+        batch.merge("key", "5");
+        change(&mut batch);
+        assert!(matches!(tree.apply_batch(batch, 9), Err(Error::DuplicateKey { .. })));
+    };
+    mixed(|batch| batch.insert("key", "6"));
+    mixed(|batch| batch.remove("key"));
+    let mut batch = WriteBatch::new();
+    batch.merge("key", "5");
+    let bare = config(&Arc::new(MemFs::new())).open().unwrap();
+    assert!(matches!(bare.apply_batch(batch, 1), Err(Error::NoMergeOperator)));
 }
 
 /// INV-MERGE-2.
