@@ -39,10 +39,14 @@ impl Tree {
         write::insert(&self.0, key.as_ref(), &[], seqno, Kind::Delete)
     }
 
-    /// Deletes a key that was written at most once since it was last deleted: the tombstone and that write vanish
-    /// together when they meet in a compaction.
+    /// Deletes a key that was written at most once since it was last deleted, by [`Self::insert`]: a *weak* delete. It reads as any
+    /// delete, and vanishes together with that write when the two meet in a flush or a compaction, whatever lies below; an
+    /// ordinary tombstone has to be carried down to the last level first. A snapshot that sees the write and not the delete
+    /// keeps both apart. A weak delete of a key that has nothing stays until the last level, like any tombstone.
     ///
-    /// If the key was written more than once, an older value may come back.
+    /// **A broken contract.** If the key was written more often since it was last deleted, or merged, the weak delete may take
+    /// along the newest write only: an older value may come back at any later time, and stay until it is overwritten or deleted.
+    /// Nothing else can happen: what was written after the weak delete is not touched, and no other key is.
     ///
     /// # Errors
     ///
@@ -79,6 +83,13 @@ impl Tree {
     #[allow(clippy::needless_pass_by_value, reason = "the signature that users of log-structured trees know")]
     pub fn apply_batch(&self, batch: WriteBatch, seqno: SeqNo) -> Result<(u64, u64)> {
         apply::apply_batch(&self.0, &batch, seqno)
+    }
+
+    /// Whether the tree has a merge operator, and so takes operands. Who applies them through a [`crate::Reservation`] asks first.
+    #[inline]
+    #[must_use]
+    pub fn has_merge_operator(&self) -> bool {
+        self.0.merge_operator().is_some()
     }
 
     /// Reserves room in the active memtable for a batch that is applied later; seals the memtable if it does not fit.

@@ -31,4 +31,5 @@ mod sealed;
 mod settings;
 mod snapshots;
 mod tables;
+mod weak_deletes;
 mod upkeep;
