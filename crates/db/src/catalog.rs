@@ -111,6 +111,14 @@ impl CatalogFile {
         self.write()
     }
 
+    /// Names the merge operator of a keyspace that had none; durable when this returns.
+    pub(crate) fn name_merge_operator(&mut self, id: KeyspaceId, operator: &str) -> Result<()> {
+        if let Some(keyspace) = self.keyspaces.get_mut(&id) {
+            keyspace.merge_operator = Some(operator.to_owned());
+        }
+        self.write()
+    }
+
     /// Removes a keyspace; durable when this returns.
     pub(crate) fn remove(&mut self, id: KeyspaceId) -> Result<()> {
         let Some(removed) = self.keyspaces.remove(&id) else { return Ok(()) };

@@ -131,10 +131,18 @@ impl Database {
         self.default.single_delete(key)
     }
 
+    /// As [`Keyspace::merge`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn merge(&self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
+        self.default.merge(key, operand)
+    }
+
     /// An empty batch.
     #[must_use]
     pub fn batch(&self) -> WriteBatch {
-        WriteBatch::new(Arc::clone(&self.default.handle), self.default.state.id)
+        WriteBatch::new(Arc::clone(&self.default.handle), Arc::clone(&self.default.state))
     }
 
     /// Writes a batch; the same as [`WriteBatch::commit`].

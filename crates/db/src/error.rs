@@ -14,6 +14,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use esker_mem::slice::UserKey;
+use esker_tree::MergeError;
+
 /// The result of an operation on a database.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -75,6 +78,31 @@ pub enum Error {
         stored: Option<String>,
         /// The name of the one that the caller gave, if any.
         given: Option<String>,
+    },
+    /// A keyspace has another merge operator, or one and none was given: its operands mean nothing to another.
+    WrongMergeOperator {
+        /// The keyspace.
+        keyspace: String,
+        /// The operator's name in the catalog; none if it has none, which only opening the database can change.
+        stored: Option<String>,
+        /// The name of the one that the caller gave, if any.
+        given: Option<String>,
+    },
+    /// A merge in a keyspace without a merge operator. Nothing was written.
+    NoMergeOperator {
+        /// The keyspace.
+        keyspace: String,
+    },
+    /// The merge operator could not fold the operands of a key. They are all still there.
+    MergeFailed {
+        /// The keyspace.
+        keyspace: String,
+        /// The key.
+        key: UserKey,
+        /// The operator's name.
+        operator: String,
+        /// What the operator says.
+        source: MergeError,
     },
     /// An option has a value that cannot work.
     InvalidOption {
@@ -203,6 +231,13 @@ impl Error {
                 Self::WrongComparator { keyspace: keyspace.to_owned(), stored, given }
             }
             esker_tree::Error::HistoryGone { oldest } => Self::HistoryGone { oldest },
+            esker_tree::Error::WrongMergeOperator { stored, given } => {
+                Self::WrongMergeOperator { keyspace: keyspace.to_owned(), stored: Some(stored), given }
+            }
+            esker_tree::Error::NoMergeOperator => Self::NoMergeOperator { keyspace: keyspace.to_owned() },
+            esker_tree::Error::MergeFailed { key, operator, source } => {
+                Self::MergeFailed { keyspace: keyspace.to_owned(), key, operator, source }
+            }
             source => Self::Tree { keyspace: keyspace.to_owned(), source },
         }
     }
@@ -228,6 +263,9 @@ impl Error {
             | Self::ForeignHandle { .. }
             | Self::WrongComparator { .. }
             | Self::WrongPrefixExtractor { .. }
+            | Self::WrongMergeOperator { .. }
+            | Self::NoMergeOperator { .. }
+            | Self::MergeFailed { .. }
             | Self::InvalidOption { .. }
             | Self::NotADatabase { .. } => ErrorKind::InvalidInput,
             Self::KeyspaceNotFound { .. } | Self::KeyspaceDropped { .. } | Self::DatabaseNotFound { .. } => {
@@ -297,6 +335,21 @@ impl fmt::Display for Error {
                      name it with its options on the builder"
                 )
             }
+            Self::WrongMergeOperator { keyspace, stored, given } => {
+                let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
+                let (stored, given) = (name(stored), name(given));
+                write!(
+                    f,
+                    "keyspace {keyspace:?} merges by operator {stored}, not {given}: \
+                     name it with its options on the builder"
+                )
+            }
+            Self::NoMergeOperator { keyspace } => write!(f, "keyspace {keyspace:?} has no merge operator"),
+            Self::MergeFailed { keyspace, key, operator, source } => write!(
+                f,
+                "keyspace {keyspace:?}: operator {operator:?} cannot fold key \"{}\": {source}",
+                key.escape_ascii()
+            ),
             Self::InvalidOption { option, problem } => write!(f, "option {option}: {problem}"),
             Self::Closed => f.write_str("the database is closed"),
             Self::DatabaseNotFound { path } => write!(f, "there is no database at {}", path.display()),
@@ -339,6 +392,7 @@ impl std::error::Error for Error {
             Self::Io { source, .. } | Self::Indeterminate { source } => Some(&**source),
             Self::ReadOnly { reason, .. } => Some(&**reason),
             Self::Tree { source, .. } => Some(source),
+            Self::MergeFailed { source, .. } => Some(source),
             _ => None,
         }
     }

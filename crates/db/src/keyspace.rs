@@ -95,12 +95,41 @@ impl Keyspace {
     }
 
     /// Removes `key`, which was put exactly once since it was last removed: cheaper than [`Keyspace::delete`], since
-    /// the two annihilate when they meet. For a key that was put more often, an older value may come back.
+    /// the two annihilate when they meet in a compaction, wherever that is, and leave nothing to be carried to the last level.
+    ///
+    /// At first it reads as a delete. For a key that was put more often, or merged, since it was last removed, an older value
+    /// may come back once the two have met; nothing else can happen.
     ///
     /// # Errors
     /// As [`Keyspace::put`].
     pub fn single_delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
         self.write(Operation::SingleDelete, key.as_ref(), &[], self.handle.core.options.durability)
+    }
+
+    /// Writes an operand for the keyspace's merge operator ([`crate::KeyspaceOptions::merge_operator`]): reads see what it makes of the
+    /// value and all operands since. What is there is not read now.
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`]; [`Error::NoMergeOperator`]. Whether the operator can do anything with the operand shows when the
+    /// key is read: [`Error::MergeFailed`].
+    #[inline]
+    pub fn merge(&self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
+        self.merge_with(key, operand, self.handle.core.options.durability)
+    }
+
+    /// Writes an operand, as durable as asked.
+    ///
+    /// # Errors
+    /// As [`Keyspace::merge`]; with [`Durability::Sync`] also [`Error::Indeterminate`].
+    #[inline]
+    pub fn merge_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        operand: impl AsRef<[u8]>,
+        durability: Durability,
+    ) -> Result<()> {
+        self.state.check_merges()?;
+        self.write(Operation::Merge, key.as_ref(), operand.as_ref(), durability)
     }
 
     /// The value of `key`. A value in the block cache is not copied: it shares the block's memory.

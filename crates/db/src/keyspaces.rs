@@ -42,6 +42,7 @@ pub(crate) fn open_or_create(
         if let Some(record) = catalog.keyspace(found.id) {
             check_names(record, options)?;
             check_extractor(record, options)?;
+            check_operator(record, options)?;
         }
         return Ok(found);
     }
@@ -80,8 +81,8 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a comparator or a prefix extractor other than the one that the keyspace was made with, or got since
-/// (INV-KEYSPACE-7). One that had no extractor may get one.
+/// Refuses a comparator, a merge operator or a prefix extractor other than the one that the keyspace was made with, or got since
+/// (INV-KEYSPACE-7). One that had no operator or extractor may get one.
 pub(crate) fn check_names(record: &KeyspaceRecord, options: &KeyspaceOptions) -> Result<()> {
     let given = options.comparator_name();
     if record.comparator != given {
@@ -91,7 +92,23 @@ pub(crate) fn check_names(record: &KeyspaceRecord, options: &KeyspaceOptions) ->
             given: given.to_owned(),
         });
     }
+    if record.merge_operator.is_some() {
+        check_operator(record, options)?;
+    }
     if record.prefix_extractor.is_some() { check_extractor(record, options) } else { Ok(()) }
+}
+
+/// Refuses any merge operator but the one that the catalog names.
+fn check_operator(record: &KeyspaceRecord, options: &KeyspaceOptions) -> Result<()> {
+    let given = options.merge_operator_name();
+    if record.merge_operator.as_deref() == given {
+        return Ok(());
+    }
+    Err(Error::WrongMergeOperator {
+        keyspace: record.name.clone(),
+        stored: record.merge_operator.clone(),
+        given: given.map(str::to_owned),
+    })
 }
 
 /// Refuses any prefix extractor but the one that the catalog names; a ready-made one need not be given again.

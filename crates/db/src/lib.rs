@@ -92,9 +92,12 @@ mod write_batch;
 pub use esker_mem::comparator::{ByteOrder, SharedComparator, UserComparator};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
 pub use esker_tree::{
-    CacheStats, Codec, CounterValue, DelimitedPrefix, DroppedRange, FilterPolicy, FilterPolicyEntry,
-    FixedPrefix, IngestMode, IngestOptions, IngestOutcome, LevelPolicy, LevelStats, MemtableStats,
-    PinnableSlice, PrefixExtractor, SegmentStats, SharedPrefixExtractor, TableFileInfo, TableWriter,
+    AppendOperator, CacheStats, Codec, CompactionFilter, CompactionFilterFactory, CounterOperator,
+    CounterValue, DelimitedPrefix, DroppedRange, FilterContext, FilterItem, FilterPolicy, FilterPolicyEntry,
+    FixedPrefix, IngestMode, IngestOptions, IngestOutcome, LevelPolicy, LevelStats, MaxOperator,
+    MemtableStats, MergeError, MergeOperator, PinnableSlice, PrefixExtractor, SegmentStats,
+    SharedCompactionFilterFactory, SharedMergeOperator, SharedPrefixExtractor, TableFileInfo, TableWriter,
+    Verdict,
 };
 
 pub use crate::builder::Builder;

@@ -11,7 +11,10 @@ use std::time::Duration;
 use esker_env::spawn::processors;
 use esker_format::catalog::KeyspaceRecord;
 use esker_mem::comparator::{KeyOrder, SharedComparator};
-use esker_tree::{Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy, SharedPrefixExtractor};
+use esker_tree::{
+    Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy, SharedCompactionFilterFactory, SharedMergeOperator,
+    SharedPrefixExtractor,
+};
 
 use crate::error::{Error, Result};
 
@@ -182,6 +185,8 @@ pub struct KeyspaceOptions {
     pub(crate) memtable_bytes: Option<usize>,
     pub(crate) compression: Option<LevelPolicy<Codec>>,
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
+    pub(crate) merge_operator: Option<SharedMergeOperator>,
+    pub(crate) compaction_filter: Option<SharedCompactionFilterFactory>,
 }
 
 impl KeyspaceOptions {
@@ -282,6 +287,37 @@ impl KeyspaceOptions {
         self
     }
 
+    /// Folds operands of [`crate::Keyspace::merge`] into values. Its name is stored: a keyspace can get one whenever the database is
+    /// opened, and from then on opens with no other, so name it on the builder, like a comparator. Default: none, and merges
+    /// are refused.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// use std::sync::Arc;
+    /// use esker::{CounterOperator, Database, KeyspaceOptions};
+    ///
+    /// let counters = KeyspaceOptions::new().merge_operator(Arc::new(CounterOperator));
+    /// let db = Database::builder(folder.path().join("my.db")).keyspace("visits", counters.clone()).open()?;
+    /// let visits = db.keyspace("visits", counters)?;
+    /// visits.merge(b"home", 1u64.to_le_bytes())?;
+    /// visits.merge(b"home", 1u64.to_le_bytes())?;
+    /// assert_eq!(CounterOperator::count(&visits.get(b"home")?.expect("two visits"))?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn merge_operator(mut self, operator: SharedMergeOperator) -> Self {
+        self.merge_operator = Some(operator);
+        self
+    }
+
+    /// Has compactions ask a filter what becomes of the newest version of each key: see [`crate::CompactionFilter`]. Nothing of it
+    /// is stored. Default: none.
+    #[must_use]
+    pub fn compaction_filter(mut self, factory: SharedCompactionFilterFactory) -> Self {
+        self.compaction_filter = Some(factory);
+        self
+    }
+
     /// The codecs to write with.
     pub(crate) fn compression_or_default(&self) -> LevelPolicy<Codec> {
         match &self.compression {
@@ -306,11 +342,17 @@ impl KeyspaceOptions {
         self.prefix_extractor.as_ref().map(|extractor| extractor.name())
     }
 
+    /// The name of the merge operator.
+    pub(crate) fn merge_operator_name(&self) -> Option<&str> {
+        self.merge_operator.as_ref().map(|operator| operator.name())
+    }
+
     /// What the catalog is to know of a keyspace with these options, but for its id.
     pub(crate) fn record(&self, name: &str, created_unix_millis: u64) -> KeyspaceRecord {
         KeyspaceRecord {
             name: name.to_owned(),
             comparator: self.comparator_name().to_owned(),
+            merge_operator: self.merge_operator_name().map(str::to_owned),
             prefix_extractor: self.prefix_extractor_name().map(str::to_owned),
             created_unix_millis,
             ..KeyspaceRecord::default()
@@ -328,6 +370,8 @@ impl std::fmt::Debug for KeyspaceOptions {
             .field("memtable_bytes", &self.memtable_bytes)
             .field("compression", &self.compression)
             .field("prefix_extractor", &self.prefix_extractor_name())
+            .field("merge_operator", &self.merge_operator_name())
+            .field("compaction_filter", &self.compaction_filter.as_ref().map(|factory| factory.name()))
             .finish()
     }
 }

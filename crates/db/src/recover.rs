@@ -201,10 +201,9 @@ fn open_catalog(
 /// Step 3: opens the trees of all keyspaces, under the names that the catalog has for what orders and filters them.
 fn open_trees(path: &Path, trees: &Trees, catalog: &mut CatalogFile, resolve: &Resolver) -> Result<Registry> {
     let registry = Registry::default();
-    let mut new_extractors = Vec::new();
+    let (mut new_extractors, mut new_operators) = (Vec::new(), Vec::new());
     for record in catalog.keyspaces() {
         let mut keyspace_options = resolve(&record.name);
-        check_record(path, record)?;
         check_names(record, &keyspace_options)?;
         if let (Some(name), None) = (&record.prefix_extractor, &keyspace_options.prefix_extractor) {
             keyspace_options.prefix_extractor = ready_made_extractor(name);
@@ -213,6 +212,12 @@ fn open_trees(path: &Path, trees: &Trees, catalog: &mut CatalogFile, resolve: &R
         if let (None, Some(name)) = (&record.prefix_extractor, keyspace_options.prefix_extractor_name()) {
             new_extractors.push((record.id, name.to_owned()));
         }
+        if let (None, Some(name)) = (&record.merge_operator, keyspace_options.merge_operator_name()) {
+            new_operators.push((record.id, name.to_owned()));
+        }
+    }
+    for (id, name) in new_operators {
+        catalog.name_merge_operator(id, &name)?;
     }
     for (id, name) in new_extractors {
         catalog.name_prefix_extractor(id, &name)?;
@@ -232,14 +237,6 @@ fn remove_orphans(fs: &SharedFs, trees: &Trees, registry: &Registry) -> Result<(
         }
     }
     Ok(())
-}
-
-/// Refuses keyspaces that need what this version lacks.
-fn check_record(path: &Path, record: &KeyspaceRecord) -> Result<()> {
-    record.merge_operator.as_ref().map_or(Ok(()), |missing| {
-        let problem = format!("keyspace {:?} needs {missing:?}, which this version cannot take", record.name);
-        Err(Error::Unsupported { path: path.to_path_buf(), problem })
-    })
 }
 
 fn is_file(name: &std::ffi::OsStr, kind: FileKind) -> bool {

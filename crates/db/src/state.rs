@@ -73,6 +73,15 @@ impl KeyspaceState {
         Ok(())
     }
 
+    /// Refuses operands where there is nothing to fold them.
+    #[inline]
+    pub(crate) fn check_merges(&self) -> Result<()> {
+        if self.tree.has_merge_operator() {
+            return Ok(());
+        }
+        Err(Error::NoMergeOperator { keyspace: self.name.clone() })
+    }
+
     /// Wraps an error of the tree.
     #[cold]
     pub(crate) fn error(&self, source: esker_tree::Error) -> Error {

@@ -130,6 +130,12 @@ impl Trees {
         if let Some(extractor) = &options.prefix_extractor {
             config = config.prefix_extractor(Arc::clone(extractor));
         }
+        if let Some(operator) = &options.merge_operator {
+            config = config.with_merge_operator(Arc::clone(operator));
+        }
+        if let Some(factory) = &options.compaction_filter {
+            config = config.with_compaction_filter_factory(Arc::clone(factory));
+        }
         let tree = config.open().map_err(|error| Error::tree(name, error))?;
         Ok(KeyspaceState::new(id, name.to_owned(), tree, folder))
     }

@@ -8,13 +8,13 @@
 use std::sync::Arc;
 
 use esker_format::batch::Operation;
-use esker_format::ids::KeyspaceId;
 
 use crate::batch::Operations;
 use crate::error::Result;
 use crate::handle::Handle;
 use crate::keyspace::Keyspace;
 use crate::options::Durability;
+use crate::state::KeyspaceState;
 use crate::write;
 
 /// Operations to be written together: atomic in the log, visible at once, across keyspaces.
@@ -34,19 +34,19 @@ use crate::write;
 /// ```
 pub struct WriteBatch {
     handle: Arc<Handle>,
-    default: KeyspaceId,
+    default: Arc<KeyspaceState>,
     operations: Operations,
 }
 
 impl WriteBatch {
-    pub(crate) fn new(handle: Arc<Handle>, default: KeyspaceId) -> Self {
+    pub(crate) fn new(handle: Arc<Handle>, default: Arc<KeyspaceState>) -> Self {
         Self { handle, default, operations: Operations::default() }
     }
 
     /// Sets `key` to `value` in the default keyspace.
     #[inline]
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.operations.push(self.default, Operation::Put, key.as_ref(), value.as_ref());
+        self.operations.push(self.default.id, Operation::Put, key.as_ref(), value.as_ref());
     }
 
     /// Sets `key` to `value` in `keyspace`.
@@ -58,7 +58,7 @@ impl WriteBatch {
     /// Removes `key` from the default keyspace.
     #[inline]
     pub fn delete(&mut self, key: impl AsRef<[u8]>) {
-        self.operations.push(self.default, Operation::Delete, key.as_ref(), &[]);
+        self.operations.push(self.default.id, Operation::Delete, key.as_ref(), &[]);
     }
 
     /// Removes `key` from `keyspace`.
@@ -67,9 +67,33 @@ impl WriteBatch {
         self.push(keyspace, Operation::Delete, key.as_ref(), &[]);
     }
 
+    /// Removes `key` from the default keyspace, as [`Keyspace::single_delete`].
+    pub fn single_delete(&mut self, key: impl AsRef<[u8]>) {
+        self.operations.push(self.default.id, Operation::SingleDelete, key.as_ref(), &[]);
+    }
+
     /// Removes `key` from `keyspace`, as [`Keyspace::single_delete`].
     pub fn single_delete_in(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>) {
         self.push(keyspace, Operation::SingleDelete, key.as_ref(), &[]);
+    }
+
+    /// Writes an operand for the merge operator of the default keyspace, as [`Keyspace::merge`]. Several of one key are folded in
+    /// the order of the batch.
+    pub fn merge(&mut self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) {
+        match self.default.check_merges() {
+            Ok(()) => {
+                self.operations.push(self.default.id, Operation::Merge, key.as_ref(), operand.as_ref());
+            }
+            Err(error) => self.operations.refuse(error),
+        }
+    }
+
+    /// Writes an operand for the merge operator of `keyspace`, as [`Self::merge`].
+    pub fn merge_in(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) {
+        match keyspace.state.check_merges() {
+            Ok(()) => self.push(keyspace, Operation::Merge, key.as_ref(), operand.as_ref()),
+            Err(error) => self.operations.refuse(error),
+        }
     }
 
     /// How many operations there are.

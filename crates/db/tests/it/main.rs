@@ -15,6 +15,7 @@ mod crash;
 mod erase;
 mod ingest;
 mod kill;
+mod merges;
 mod model;
 mod observability;
 mod prefixes;

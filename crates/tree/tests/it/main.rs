@@ -31,5 +31,5 @@ mod sealed;
 mod settings;
 mod snapshots;
 mod tables;
-mod weak_deletes;
 mod upkeep;
+mod weak_deletes;

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use esker::{Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, LogMapping, PlantedBug};
+use esker::{
+    AppendOperator, Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, LogMapping, PlantedBug,
+};
 use esker_env::clock::ManualClock;
 use esker_env::fs::SharedFs;
 use esker_env::random::SeededRandom;
@@ -92,6 +94,7 @@ impl OptionSet {
             steps,
             keyspaces: self.keyspaces,
             value_len: self.value_len,
+            merges: true,
             ..ScriptOptions::default()
         }
     }
@@ -120,7 +123,8 @@ impl Engine for Esker {
                 Op::Put(key, value) => batch.put_in(keyspace, key, value),
                 Op::Delete(key) => batch.delete_in(keyspace, key),
                 Op::SingleDelete(key) => batch.single_delete_in(keyspace, key),
-                Op::Merge(..) | Op::DeleteRange(..) => return Ack::Refused,
+                Op::Merge(key, operand) => batch.merge_in(keyspace, key, operand),
+                Op::DeleteRange(..) => return Ack::Refused,
             }
         }
         let durability = match durability {
@@ -185,10 +189,11 @@ fn open(fs: &FaultFs, options: &OptionSet) -> Result<Esker, Error> {
     if let Some(bug) = options.bug {
         builder = builder.planted_bug(bug);
     }
-    let db = builder.open()?;
+    let appending = || KeyspaceOptions::new().merge_operator(Arc::new(AppendOperator::new(",")));
+    let db = builder.keyspace_resolver(move |_| appending()).open()?;
     let mut keyspaces = vec![db.default_keyspace()];
     for number in 1..options.keyspaces {
-        keyspaces.push(db.keyspace(&format!("keyspace {number}"), KeyspaceOptions::new())?);
+        keyspaces.push(db.keyspace(&format!("keyspace {number}"), appending())?);
     }
     let lowest = if options.buffered { Durability::Buffered } else { Durability::Os };
     Ok(Esker { fs: fs.clone(), lowest, db, keyspaces })
