@@ -23,7 +23,6 @@ use esker_env::clock::Clock;
 use esker_env::fs::{FileLock, SharedFs};
 use esker_env::random::Random;
 use esker_env::spawn::{Spawn, processors};
-use esker_format::catalog::KeyspaceRecord;
 use esker_format::file_name::{FileKind, FileName, KEYSPACES_FOLDER, parse_keyspace_folder};
 use esker_mem::seqno::SeqNo;
 use esker_tree::{SequenceNumberCounter, ready_made_extractor};
@@ -75,7 +74,7 @@ pub(crate) fn open(
     let visible = SequenceNumberCounter::default();
     let trees = Trees::new(Arc::clone(fs), Arc::clone(&environs.clock), path, split, visible.clone());
     let mut catalog = open_catalog(&environs, path, &trees, resolve, options.create_if_missing)?;
-    let registry = open_trees(path, &trees, &mut catalog, resolve)?;
+    let registry = open_trees(&trees, &mut catalog, resolve)?;
     remove_orphans(fs, &trees, &registry)?;
 
     let found = find_segments(fs, path)?;
@@ -199,7 +198,7 @@ fn open_catalog(
 }
 
 /// Step 3: opens the trees of all keyspaces, under the names that the catalog has for what orders and filters them.
-fn open_trees(path: &Path, trees: &Trees, catalog: &mut CatalogFile, resolve: &Resolver) -> Result<Registry> {
+fn open_trees(trees: &Trees, catalog: &mut CatalogFile, resolve: &Resolver) -> Result<Registry> {
     let registry = Registry::default();
     let (mut new_extractors, mut new_operators) = (Vec::new(), Vec::new());
     for record in catalog.keyspaces() {
