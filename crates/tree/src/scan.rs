@@ -15,6 +15,7 @@ pub(crate) mod batch_range;
 pub(crate) mod guard;
 pub(crate) mod narrow;
 mod seek;
+pub(crate) mod seldom;
 pub(crate) mod source;
 
 use std::cmp::Ordering;
@@ -150,7 +151,7 @@ impl Range {
     #[inline(never)]
     fn end_under(&self, overlay: &Overlay) -> End {
         let top = overlay.cursors(self.bound.saturating_sub(1));
-        let top = top.map(|cursor| Source::Overlay(Box::new(cursor)));
+        let top = top.map(Source::from);
         match self.bound {
             0 => self.end_of(top, 1),
             bound => self.end_of(top.chain(self.sources()), bound),

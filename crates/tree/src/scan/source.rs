@@ -5,12 +5,12 @@ use esker_mem::kind::Kind;
 use esker_mem::memtable::MemtableCursor;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
-use esker_mem::sorted_memtable::SortedCursor;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::memtable::EitherMemtable;
 use crate::overlay::OverlayCursor;
+use crate::scan::seldom::Seldom;
 use crate::version::run_cursor::RunCursor;
 
 /// One source of a range read.
@@ -18,17 +18,24 @@ use crate::version::run_cursor::RunCursor;
 pub(crate) enum Source {
     /// Apart, since it is large: the others are moved with it when a scan begins.
     Memtable(Box<MemtableCursor>),
-    Sorted(SortedCursor),
+    /// Whatever is seldom there.
+    Seldom(Box<Seldom>),
     Run(RunCursor),
-    /// Of what lies on top of the tree. Apart, as it is seldom there.
-    Overlay(Box<OverlayCursor>),
+}
+
+impl From<OverlayCursor> for Source {
+    fn from(cursor: OverlayCursor) -> Self {
+        Self::Seldom(Box::new(Seldom::Overlay(cursor)))
+    }
 }
 
 impl From<&EitherMemtable> for Source {
     fn from(memtable: &EitherMemtable) -> Self {
         match memtable {
             EitherMemtable::Growing(memtable) => Self::Memtable(Box::new(memtable.cursor())),
-            EitherMemtable::Sorted { memtable, .. } => Self::Sorted(memtable.cursor()),
+            EitherMemtable::Sorted { memtable, .. } => {
+                Self::Seldom(Box::new(Seldom::Sorted(memtable.cursor())))
+            }
         }
     }
 }
@@ -46,12 +53,11 @@ macro_rules! on_source {
                 let $cursor = $unboxed;
                 $call
             }
-            Source::Sorted($cursor) => $call,
-            Source::Run($cursor) => $call,
-            Source::Overlay($cursor) => {
+            Source::Seldom($cursor) => {
                 let $cursor = $unboxed;
                 $call
             }
+            Source::Run($cursor) => $call,
         }
     };
 }
