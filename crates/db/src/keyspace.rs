@@ -202,7 +202,11 @@ impl Keyspace {
     /// # Errors
     /// As [`Keyspace::get`].
     pub fn len(&self) -> Result<usize> {
-        self.iter().try_fold(0, |count, entry| entry.map(|_| count + 1))
+        let (mut scan, mut count) = (self.iter(), 0);
+        while scan.next_ref()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// Whether no key has a value.
@@ -210,7 +214,7 @@ impl Keyspace {
     /// # Errors
     /// As [`Keyspace::get`].
     pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.first()?.is_none())
+        Ok(self.iter().next_ref()?.is_none())
     }
 
     /// Bytes that the keyspace takes on disk and in memtables, roughly: superseded values count until they are

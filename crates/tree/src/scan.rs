@@ -364,6 +364,15 @@ impl Range {
         self.front.as_deref().filter(|front| !self.done && front.cursor.valid()).map(Stand::lent)
     }
 
+    /// Goes to the end; says how many entries there were. No value is touched.
+    pub(crate) fn count_rest(&mut self) -> Result<usize> {
+        let mut count = 0;
+        while self.advance()? {
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// The entry that [`Self::advance`] came to, to keep.
     pub(crate) fn front_entry(&self) -> Option<EntryGuard> {
         self.front.as_deref().filter(|front| !self.done && front.cursor.valid()).map(Stand::entry)

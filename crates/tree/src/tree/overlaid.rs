@@ -234,7 +234,7 @@ impl Overlaid {
     ///
     /// As [`Tree::range`].
     pub fn len(&self, bound: SeqNo) -> Result<usize> {
-        self.iter(bound)?.try_fold(0, |count, entry| entry.key().map(|_| count + 1))
+        self.iter(bound)?.count_rest()
     }
 
     /// Whether there is no live key.

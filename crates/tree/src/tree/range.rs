@@ -165,13 +165,13 @@ impl Tree {
         self.iter(bound)?.next_back().map(EntryGuard::into_inner).transpose()
     }
 
-    /// The number of live keys at `bound`. Walks all of them: O(n).
+    /// The number of live keys at `bound`. Walks all of them, O(n), and touches no value.
     ///
     /// # Errors
     ///
     /// As [`Self::range`].
     pub fn len(&self, bound: SeqNo) -> Result<usize> {
-        self.iter(bound)?.try_fold(0, |count, entry| entry.key().map(|_| count + 1))
+        self.iter(bound)?.count_rest()
     }
 
     /// Whether there is no live key at `bound`.
@@ -180,6 +180,6 @@ impl Tree {
     ///
     /// As [`Self::range`].
     pub fn is_empty(&self, bound: SeqNo) -> Result<bool> {
-        Ok(self.first_key_value(bound)?.is_none())
+        Ok(!self.iter(bound)?.advance()?)
     }
 }
