@@ -322,7 +322,7 @@ fn ingestion_goes_to_the_lowest_level_that_fits() {
 #[test]
 fn ingestion_stays_out_of_the_way_of_running_compactions() {
     let (fs, seqno): (SharedFs, _) = (Arc::new(MemFs::new()), SequenceNumberCounter::default());
-    let everything = Arc::new(Major { target_table_bytes: 1 << 20 });
+    let everything = Arc::new(Major { target_table_bytes: 1 << 20, rewrites_all: false });
     let tree = config(&fs, &seqno).compaction_strategy(everything).open().unwrap();
     let bench = Bench { fs, seqno, tree };
     for key in ["a", "z"] {
