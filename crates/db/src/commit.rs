@@ -24,13 +24,10 @@
 //! Lock order: log → apply; log → queue; the queue's and the tickets' mutexes are leaves. The environment is a trait, so
 //! that all of this is tested without a database.
 //!
-//! Not here: waiting for memory, which must happen before the log lock ([`crate::backpressure`]); frames and segments
+//! Not here: the locks and the queue before them ([`line`]); waiting for memory, which must happen before the log lock ([`crate::backpressure`]); frames and segments
 //! ([`crate::wal::writer`]); memtables (`esker_tree`).
 
-use std::collections::VecDeque;
-use std::hint;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, MutexGuard};
 
 use esker_format::batch::BatchReader;
 use esker_format::checksum::key_hash;
@@ -39,12 +36,14 @@ use esker_mem::kind::Kind;
 use esker_mem::memtable::Place;
 use esker_mem::seqno::SeqNo;
 
-use crate::commit::ticket::{Committed, Request, Ticket, Touch, Wake, share};
+use crate::commit::line::Line;
+use crate::commit::ticket::{Committed, Request, Ticket, Touch, share};
 use crate::error::Result;
 use crate::options::{Durability, PlantedBug};
 use crate::wal::sync::LogSync;
 use crate::wal::writer::LogWriter;
 
+pub(crate) mod line;
 pub(crate) mod ticket;
 
 /// What the pipeline asks of the database around it.
@@ -101,16 +100,6 @@ pub(crate) struct Entry<'a> {
     pub(crate) value: &'a [u8],
 }
 
-/// Bytes of payload that a leader takes from the queue.
-const GROUP_BYTES: usize = 1 << 20;
-/// How often a writer looks for the lock before it queues, and how long it leaves the lock's cache line to its holder in
-/// between.
-const LOOKS_BEFORE_QUEUE: usize = 60;
-const SPINS_PER_LOOK: usize = 4;
-/// How often a writer looks for the lock before it sleeps: about as long as one frame takes to write, and a tenth of
-/// what sleeping and waking cost.
-const LOOKS_BEFORE_SLEEP: usize = 100;
-
 /// What the log lock guards.
 pub(crate) struct LogStage {
     pub(crate) writer: LogWriter,
@@ -119,19 +108,10 @@ pub(crate) struct LogStage {
     group_payload: Vec<u8>,
 }
 
-struct Queued<K> {
-    ticket: Arc<Ticket<K>>,
-    payload_len: usize,
-}
-
 /// The commit pipeline of one database.
 pub(crate) struct Pipeline<E: Environment> {
     environment: E,
-    log: Mutex<LogStage>,
-    apply: Mutex<()>,
-    queue: Mutex<VecDeque<Queued<E::Keyspace>>>,
-    /// The queue's length, to be asked without its lock.
-    queued: AtomicUsize,
+    line: Line<LogStage, E::Keyspace>,
     sync: Arc<LogSync>,
 }
 
@@ -154,10 +134,7 @@ impl<E: Environment> Pipeline<E> {
         let sync = Arc::clone(writer.sync());
         Self {
             environment,
-            log: Mutex::new(LogStage { writer, next_seqno, group_payload: Vec::new() }),
-            apply: Mutex::new(()),
-            queue: Mutex::new(VecDeque::new()),
-            queued: AtomicUsize::new(0),
+            line: Line::new(LogStage { writer, next_seqno, group_payload: Vec::new() }),
             sync,
         }
     }
@@ -180,7 +157,7 @@ impl<E: Environment> Pipeline<E> {
         mut request: MutexGuard<'_, Request<E::Keyspace>>,
     ) -> Result<Committed> {
         let durability = request.durability;
-        let outcome = match self.try_log_awhile() {
+        let outcome = match self.line.try_lead_awhile() {
             Some(log) => {
                 let outcome = self.lead(log, Some(&request));
                 request.clear();
@@ -189,7 +166,10 @@ impl<E: Environment> Pipeline<E> {
             None => {
                 let payload_len = request.payload.len();
                 drop(request);
-                let outcome = self.follow(ticket, payload_len);
+                let outcome = self.line.follow(ticket, payload_len, |log| {
+                    // The outcome reaches us through the ticket, like everyone else's.
+                    let _ = self.lead(log, None);
+                });
                 ticket.request().clear();
                 outcome
             }
@@ -204,26 +184,24 @@ impl<E: Environment> Pipeline<E> {
     /// Runs `work` under the log lock: no sequence number is taken meanwhile, and everything numbered before has its
     /// memtable (a *commit barrier*).
     pub(crate) fn at_barrier<T>(&self, work: impl FnOnce(&mut LogStage) -> T) -> T {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.line.lock();
         let result = work(&mut log);
-        drop(log);
-        self.promote_next();
+        self.line.let_go(log);
         result
     }
 
     /// Runs `work` in a slot of its own in the order of commits: every group before it is applied and published, and none
     /// after it is numbered. Numbers that `work` takes are published with it. Writers wait meanwhile.
     pub(crate) fn at_slot<T>(&self, work: impl FnOnce(&mut LogStage) -> Result<T>) -> Result<T> {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.line.lock();
         // Only with this are the groups before it applied.
-        let applying = self.apply.lock().unwrap_or_else(PoisonError::into_inner);
+        let applying = self.line.wait_for_applied(&log);
         let result = work(&mut log);
         if result.is_ok() {
             self.environment.publish(log.next_seqno);
         }
         drop(applying);
-        drop(log);
-        self.promote_next();
+        self.line.let_go(log);
         result
     }
 
@@ -244,14 +222,13 @@ impl<E: Environment> Pipeline<E> {
 
     /// Commits the own request, if any, and what is queued. Gives the outcome of the own one.
     fn lead(&self, log: MutexGuard<'_, LogStage>, own: Option<&Request<E::Keyspace>>) -> Result<Committed> {
-        let followers = self.take_queued();
+        let followers = self.line.take_queued();
         if followers.is_empty() {
             return match own {
                 Some(own) => self.commit_group(log, &[own]),
                 None => {
                     let nothing = Committed { lsn: log.writer.end_lsn(), next_seqno: log.next_seqno };
-                    drop(log);
-                    self.promote_next();
+                    self.line.let_go(log);
                     Ok(nothing)
                 }
             };
@@ -277,8 +254,7 @@ impl<E: Environment> Pipeline<E> {
         let rooms = match self.reserve(group) {
             Ok(rooms) => rooms,
             Err(error) => {
-                drop(log);
-                self.promote_next();
+                self.line.let_go(log);
                 return Err(error);
             }
         };
@@ -294,15 +270,11 @@ impl<E: Environment> Pipeline<E> {
             Err(error) => {
                 // INV-COMMIT-3: nothing of the group was applied, and its numbers are never used again.
                 self.cancel(group);
-                drop(log);
-                self.promote_next();
+                self.line.let_go(log);
                 return Err(error);
             }
         };
-        // Hand over hand (INV-COMMIT-4): nobody can overtake between the two locks.
-        let applying = self.apply.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(log);
-        self.promote_next();
+        let applying = self.line.go_on_to_apply(log);
         self.environment.appended(wants_segment);
         self.apply(group, &rooms, first_seqno);
         self.environment.publish(next_seqno);
@@ -393,98 +365,6 @@ impl<E: Environment> Pipeline<E> {
                 seqno += 1;
             }
         }
-    }
-
-    /// Queues the ticket and waits for a leader, or becomes one.
-    fn follow(&self, ticket: &Arc<Ticket<E::Keyspace>>, payload_len: usize) -> Result<Committed> {
-        ticket.reset();
-        {
-            let mut queue = self.queue();
-            queue.push_back(Queued { ticket: Arc::clone(ticket), payload_len });
-            self.queued.store(queue.len(), Ordering::Relaxed);
-        }
-        // With the fence in `promote_next`: either we see the lock free, or its holder sees us (INV-COMMIT-5).
-        fence(Ordering::SeqCst);
-        for _ in 0..LOOKS_BEFORE_SLEEP {
-            if ticket.is_done() {
-                break;
-            }
-            if self.queued.load(Ordering::Relaxed) > 0
-                && let Some(log) = self.try_log()
-            {
-                // The outcome reaches us through the ticket, like everyone else's.
-                let _ = self.lead(log, None);
-            }
-            hint::spin_loop();
-        }
-        loop {
-            match ticket.wait() {
-                Wake::Done(outcome) => return outcome,
-                Wake::Lead => {
-                    let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-                    let _ = self.lead(log, None);
-                }
-            }
-        }
-    }
-
-    /// The first of the queue, up to the size of a group.
-    fn take_queued(&self) -> Vec<Arc<Ticket<E::Keyspace>>> {
-        let mut taken = Vec::new();
-        if self.queued.load(Ordering::Relaxed) == 0 {
-            return taken;
-        }
-        let mut queue = self.queue();
-        let mut payload_len = 0;
-        while payload_len < GROUP_BYTES
-            && let Some(queued) = queue.pop_front()
-        {
-            payload_len += queued.payload_len;
-            taken.push(queued.ticket);
-        }
-        self.queued.store(queue.len(), Ordering::Relaxed);
-        taken
-    }
-
-    /// After letting go of the log lock: if someone waits, someone leads (INV-COMMIT-5).
-    fn promote_next(&self) {
-        fence(Ordering::SeqCst);
-        if self.queued.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        let first = self.queue().front().map(|queued| Arc::clone(&queued.ticket));
-        if let Some(first) = first {
-            first.promote();
-        }
-    }
-
-    /// The log lock, if it comes free in about the time that a frame takes and nobody else waits for it: going to
-    /// sleep and being woken takes ten times as long.
-    fn try_log_awhile(&self) -> Option<MutexGuard<'_, LogStage>> {
-        for _ in 0..LOOKS_BEFORE_QUEUE {
-            if let Some(log) = self.try_log() {
-                return Some(log);
-            }
-            if self.queued.load(Ordering::Relaxed) > 0 {
-                return None;
-            }
-            for _ in 0..SPINS_PER_LOOK {
-                hint::spin_loop();
-            }
-        }
-        None
-    }
-
-    fn try_log(&self) -> Option<MutexGuard<'_, LogStage>> {
-        match self.log.try_lock() {
-            Ok(log) => Some(log),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Queued<E::Keyspace>>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

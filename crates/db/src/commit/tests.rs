@@ -1,7 +1,8 @@
 //! The pipeline in an environment that remembers what was asked of it, and in which order.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use esker_format::batch::{Operation, put_operation};

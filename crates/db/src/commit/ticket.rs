@@ -8,8 +8,7 @@
 //!
 //! Not here: who leads, and what a leader does ([`crate::commit`]).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use esker_format::ids::KeyspaceId;
 use esker_mem::memtable::Place;
@@ -17,6 +16,7 @@ use esker_mem::seqno::SeqNo;
 
 use crate::error::{Error, Result};
 use crate::options::Durability;
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 
 /// How much one request writes to one keyspace.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
-//! The bookkeeping of the write path under every interleaving that a scheduler comes up with: what the log says is durable,
-//! and what room memtables have left.
+//! The bookkeeping of the write path under every interleaving that a scheduler comes up with: who leads and in which order groups
+//! go on, what the log says is durable, and what room memtables have left.
 //!
-//! This crate compiles the very files of the log's written and synced end (`src/wal/sync.rs`) and of the reserved room
-//! (`src/reserved.rs`), but against a [`sync`] of its own, in which each access is a point where shuttle may switch threads,
+//! This crate compiles the very files of the commit queue (`src/commit/line.rs` and `ticket.rs`), of the log's written and synced
+//! end (`src/wal/sync.rs`) and of the reserved room (`src/reserved.rs`), but against a [`sync`] of its own, in which each access is a point where shuttle may switch threads,
 //! and against a [`wal::file`] that knows which of its bytes a power loss would leave. No thread of a model tries again
 //! until something changes: a scheduler that favours it would never let that happen.
 //!
@@ -27,6 +27,10 @@ mod sync;
 /// The files under test.
 #[path = "../../src"]
 mod library {
+    pub(crate) mod commit {
+        pub(crate) mod line;
+        pub(crate) mod ticket;
+    }
     pub(crate) mod reserved;
     pub(crate) mod wal {
         pub(crate) mod sync;
@@ -37,13 +41,25 @@ mod library {
 mod error {
     use std::sync::Arc;
 
-    #[derive(Debug)]
+    #[derive(Clone, Debug)]
     pub(crate) enum Error {
         Indeterminate { source: Arc<std::io::Error> },
     }
 
     pub(crate) type Result<T> = std::result::Result<T, Error>;
 }
+
+/// As much of the options as tickets name.
+mod options {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub(crate) enum Durability {
+        Buffered,
+        Os,
+        Sync,
+    }
+}
+
+pub(crate) use library::commit;
 
 mod wal {
     pub(crate) use crate::library::wal::sync;
@@ -91,5 +107,6 @@ mod wal {
     }
 }
 
+mod line;
 mod protocol;
 mod room;

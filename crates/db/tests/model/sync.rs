@@ -4,8 +4,14 @@ use std::cell::Cell;
 
 use esker_testkit::model::Plantable;
 
-pub(crate) use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+pub(crate) use shuttle::hint::spin_loop;
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+
+/// A writer looks twice before it queues, and once before it sleeps.
+pub(crate) const LOOKS_BEFORE_QUEUE: usize = 2;
+pub(crate) const SPINS_PER_LOOK: usize = 1;
+pub(crate) const LOOKS_BEFORE_SLEEP: usize = 1;
 
 /// A defect to plant in the code under test.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,6 +21,8 @@ pub(crate) enum Fault {
     CoversWhatCameLater,
     AsksForRoomFirst,
     ReleasesBeforeApplying,
+    PromotesNobody,
+    LetsGoBeforeApplying,
 }
 
 impl Plantable for Fault {
@@ -40,4 +48,12 @@ pub(crate) fn starts_in_two_steps() -> bool {
 
 pub(crate) fn covers_what_came_later() -> bool {
     FAULT.get() == Fault::CoversWhatCameLater
+}
+
+pub(crate) fn promotes_nobody() -> bool {
+    FAULT.get() == Fault::PromotesNobody
+}
+
+pub(crate) fn lets_go_before_applying() -> bool {
+    FAULT.get() == Fault::LetsGoBeforeApplying
 }
