@@ -6,11 +6,13 @@
 //! *Simplifying and Isolating Failure-Inducing Input*, IEEE TSE 2002, without its complements). What a [`Failure`] shows is the rest.
 //!
 //! Shared by the crate's tests and by `cargo xtask model`. Not here: the operations ([`operation`]), what they do
-//! ([`subject`], [`points`], [`ranges`], [`upkeep`]), and what is right ([`oracle`]).
+//! ([`subject`], [`batches`], [`overlays`], [`points`], [`ranges`], [`upkeep`]), and what is right ([`oracle`]).
 
+mod batches;
 mod dice;
 mod operation;
 mod oracle;
+mod overlays;
 mod points;
 mod ranges;
 mod settings;

@@ -91,6 +91,8 @@ operations! {
     30 RemoveWeak { key: u16 = Dice::short };
     40 Merge { key: u16 = Dice::short, len: u8 = short_len };
     12 ReserveAndApply { keys: Vec<u16> = several, len: u8 = short_len };
+    10 ApplyBatch { keys: Vec<u16> = several, len: u8 = short_len };
+    2 ApplyBatchTwice { keys: Vec<u16> = several, twice: u16 = Dice::short };
     8 TakeSeqno;
     10 InsertLate { key: u16 = Dice::short, which: u16 = Dice::short };
     3 MergeLate { key: u16 = Dice::short, which: u16 = Dice::short };
@@ -100,6 +102,9 @@ operations! {
     140 Get { key: u16 = Dice::short, at: At = at };
     20 GetLatest { key: u16 = Dice::short };
     20 ContainsKey { key: u16 = Dice::short, at: At = at };
+    20 SizeOf { key: u16 = Dice::short, at: At = at };
+    10 GetPinned { key: u16 = Dice::short, at: At = at };
+    10 Overlaid { keys: Vec<u16> = several, span: Span = span, at: At = at, walk: Walk = walk };
     15 MultiGet { keys: Vec<u16> = several, at: At = at };
     5 First { at: At = at };
     5 Last { at: At = at };
@@ -113,6 +118,9 @@ operations! {
     8 SeekTo { span: Span = span, to: u16 = Dice::short, at: At = at, steps: u8 = few };
     8 SeekToForPrev { span: Span = span, to: u16 = Dice::short, at: At = at, steps: u8 = few };
     6 PeekKey { span: Span = span, to: u16 = Dice::short, at: At = at };
+    6 PeekBackKey { span: Span = span, to: u16 = Dice::short, at: At = at };
+    6 ContainsPrefix { key: u16 = Dice::short, len: u8 = prefix_len, at: At = at };
+    6 BatchRangeScan { spans: Vec<Span> = spans, at: At = at };
     5 SeekToAndFro { span: Span = span, to: Vec<u16> = several, at: At = at };
     4 OpenRange { span: Span = span, at: At = at };
     20 StepRange { which: u16 = Dice::short, walk: Walk = walk, steps: u8 = few };
@@ -142,6 +150,7 @@ operations! {
     1 OtherComparator;
     1 Verify;
     2 Shape;
+    2 Room;
     // Refusals.
     1 KeyTooLong;
     1 SeqnoTooHigh { key: u16 = Dice::short };
@@ -204,6 +213,10 @@ fn limit(dice: &mut Dice) -> Limit {
 
 fn span(dice: &mut Dice) -> Span {
     Span { lower: limit(dice), upper: limit(dice) }
+}
+
+fn spans(dice: &mut Dice) -> Vec<Span> {
+    (0..dice.below(5)).map(|_| span(dice)).collect()
 }
 
 fn walk(dice: &mut Dice) -> Walk {

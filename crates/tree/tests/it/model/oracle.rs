@@ -28,6 +28,7 @@ struct Version {
 }
 
 /// All that was ever written.
+#[derive(Clone)]
 pub(crate) struct Oracle {
     classes: Vec<Vec<Version>>,
 }

@@ -29,6 +29,17 @@ impl Subject {
                     self.tree().contains_key(self.universe.key(*key), bound).map_err(told("contains_key"))?;
                 same("contains_key", &got, &self.oracle.get(self.universe.class(*key), bound).is_some())?;
             }
+            O::SizeOf { key, at } => {
+                let bound = self.bound(*at);
+                let got = self.tree().size_of(self.universe.key(*key), bound).map_err(told("size_of"))?;
+                let wanted = self.oracle.get(self.universe.class(*key), bound);
+                same("size_of", &got, &wanted.map(|value| value.len() as u32))?;
+            }
+            O::GetPinned { key, at } => {
+                let (bytes, bound) = (self.universe.key(*key), self.bound(*at));
+                let got = self.tree().get_pinned(bytes, bound).map_err(told("get_pinned"))?;
+                self.same_value("get_pinned", *key, bound, got.as_deref())?;
+            }
             O::MultiGet { keys, at } => {
                 let bound = self.bound(*at);
                 let asked: Vec<&[u8]> = keys.iter().map(|key| self.universe.key(*key)).collect();

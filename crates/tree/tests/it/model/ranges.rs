@@ -8,14 +8,14 @@ use esker_tree::{Range, SeqNo};
 use super::operation::{At, Limit, Operation, Span, Walk};
 use super::oracle::Value;
 use super::points::shown;
-use super::subject::{Done, OpenRange, Outcome, Planted, Subject, told};
+use super::subject::{Done, OpenRange, Outcome, Planted, Subject, same, told};
 
 /// The most ranges that are open at a time.
 const MOST_OPEN: usize = 4;
 
 /// How an entry is taken from a range.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Take {
+pub(super) enum Take {
     Owned,
     Lent,
 }
@@ -36,6 +36,9 @@ impl Subject {
             O::SeekTo { span, to, at, steps } => self.seek(*span, *to, *at, *steps, true),
             O::SeekToForPrev { span, to, at, steps } => self.seek(*span, *to, *at, *steps, false),
             O::PeekKey { span, to, at } => self.peek(*span, *to, *at),
+            O::PeekBackKey { span, to, at } => self.peek_back(*span, *to, *at),
+            O::ContainsPrefix { key, len, at } => self.contains_prefix(*key, usize::from(*len), *at),
+            O::BatchRangeScan { spans, at } => self.batch_range_scan(spans, *at),
             O::SeekToAndFro { span, to, at } => self.seek_to_and_fro(*span, to, *at),
             O::OpenRange { span, at } => self.open_range(*span, *at),
             O::StepRange { which, walk, steps } => self.step_range(*which, *walk, *steps),
@@ -104,7 +107,7 @@ impl Subject {
     }
 
     /// Walks until both are at their end.
-    fn walk_out(
+    pub(super) fn walk_out(
         &self,
         mut range: Range,
         mut wanted: VecDeque<(usize, Value)>,
@@ -184,6 +187,55 @@ impl Subject {
             }
             self.step(&mut range, &mut wanted, Walk::Front, step, Take::Lent)?;
         }
+        Ok(Done::Checked)
+    }
+
+    fn peek_back(&self, span: Span, to: u16, at: At) -> Outcome {
+        let (mut range, wanted) = self.range(span, self.bound(at))?;
+        range.seek_to_for_prev(self.universe.key(to)).map_err(told("seek_to_for_prev"))?;
+        let mut wanted = self.from(wanted, to, false);
+        for step in 0..3 {
+            let got = range.peek_back_key().map_err(told("peek_back_key"))?;
+            let right = match (got, wanted.back()) {
+                (None, None) => true,
+                (Some(key), Some((class, _))) => self.universe.is_of_class(key, *class, &self.order),
+                _ => false,
+            };
+            if !right {
+                return Err(format!("peek_back_key: got {:?}, expected {:?}", got.map(shown), wanted.back()));
+            }
+            self.step(&mut range, &mut wanted, Walk::Back, step, Take::Lent)?;
+        }
+        Ok(Done::Checked)
+    }
+
+    fn contains_prefix(&self, key: u16, len: usize, at: At) -> Outcome {
+        let key = self.universe.key(key);
+        let prefix = &key[..len.min(key.len())];
+        let Some(classes) = self.universe.classes_with_prefix(prefix) else { return Ok(Done::Passed) };
+        let bound = self.bound(at);
+        let got = self.tree().contains_prefix(prefix, bound).map_err(told("contains_prefix"))?;
+        same("contains_prefix", &got, &!self.oracle.live(classes.into_iter(), bound).is_empty())?;
+        Ok(Done::Checked)
+    }
+
+    /// Several spans at one moment, one after the other.
+    fn batch_range_scan(&self, spans: &[Span], at: At) -> Outcome {
+        let bound = self.bound(at);
+        let ranges = spans.iter().map(|span| self.bounds(*span));
+        let mut scan =
+            self.tree().batch_range_scan::<&[u8], _>(ranges, bound).map_err(told("batch_range_scan"))?;
+        for (number, span) in spans.iter().enumerate() {
+            for wanted in self.oracle.live(self.classes(*span), bound) {
+                let Some((of, entry)) = scan.next() else {
+                    return Err(format!("batch_range_scan: nothing more in range {number}"));
+                };
+                same("the range of an entry", &of, &number)?;
+                let (key, value) = entry.into_inner().map_err(told("batch_range_scan"))?;
+                self.same_entry("batch_range_scan", Some((&key, &value)), Some(&wanted))?;
+            }
+        }
+        same("entries behind the last range", &scan.count(), &0)?;
         Ok(Done::Checked)
     }
 

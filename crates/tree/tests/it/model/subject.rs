@@ -109,6 +109,10 @@ impl Subject {
             O::RemoveWeak { key } => self.remove_weak(*key),
             O::Merge { key, len } => self.merge(*key, usize::from(*len)),
             O::ReserveAndApply { keys, len } => self.reserve_and_apply(keys, usize::from(*len)),
+            O::ApplyBatch { keys, len } => self.apply_batch(keys, usize::from(*len)),
+            O::ApplyBatchTwice { keys, twice } => self.apply_batch_twice(keys, *twice),
+            O::Overlaid { keys, span, at, walk } => self.read_overlaid(keys, *span, *at, *walk),
+            O::Room => self.ask_for_room(),
             O::TakeSeqno => self.take_seqno(),
             O::InsertLate { key, which } => self.write_late(*key, *which, What::Put),
             O::MergeLate { .. } if self.settings.merging == Merging::Refused => Ok(Done::Passed),
@@ -118,6 +122,8 @@ impl Subject {
             O::Get { .. }
             | O::GetLatest { .. }
             | O::ContainsKey { .. }
+            | O::SizeOf { .. }
+            | O::GetPinned { .. }
             | O::MultiGet { .. }
             | O::First { .. }
             | O::Last { .. }
@@ -130,6 +136,9 @@ impl Subject {
             | O::SeekTo { .. }
             | O::SeekToForPrev { .. }
             | O::PeekKey { .. }
+            | O::PeekBackKey { .. }
+            | O::ContainsPrefix { .. }
+            | O::BatchRangeScan { .. }
             | O::SeekToAndFro { .. }
             | O::OpenRange { .. }
             | O::StepRange { .. }
@@ -186,7 +195,7 @@ impl Subject {
     }
 
     /// A value that no other write has.
-    fn value(&mut self, len: usize) -> Value {
+    pub(super) fn value(&mut self, len: usize) -> Value {
         self.writes += 1;
         let mut value = self.writes.to_string().into_bytes();
         value.resize(value.len() + len, b'x');
