@@ -3,7 +3,8 @@
 //!
 //! [`run`] plays the script of one seed. When tree and oracle differ, or the tree panics, the script is *shortened*: operations are
 //! taken out, by halves, then by smaller and smaller pieces, for as long as what is left still fails (Zeller and Hildebrandt,
-//! *Simplifying and Isolating Failure-Inducing Input*, IEEE TSE 2002, without its complements). What a [`Failure`] shows is the rest.
+//! *Simplifying and Isolating Failure-Inducing Input*, IEEE TSE 2002, without its complements); then what is left is made simpler, and
+//! shortened again. What a [`Failure`] shows is the rest.
 //!
 //! Shared by the crate's tests and by `cargo xtask model`. Not here: the operations ([`operation`]), what they do
 //! ([`subject`], [`batches`], [`overlays`], [`points`], [`ranges`], [`upkeep`]), and what is right ([`oracle`]).
@@ -126,30 +127,76 @@ fn play(seed: u64, script: &[Operation], planted: Option<Planted>) -> Played {
     Played::Until { operation: at.min(script.len().saturating_sub(1)), message }
 }
 
-fn shorten(seed: u64, mut script: Vec<Operation>, mut message: String, planted: Option<Planted>) -> Failure {
-    let mut replays = 0;
-    let mut piece = script.len().div_ceil(2);
-    while piece > 0 && replays < MOST_REPLAYS {
-        let mut shortened = false;
-        let mut from = 0;
-        while from < script.len() && replays < MOST_REPLAYS {
-            let to = (from + piece).min(script.len());
-            let shorter = [&script[..from], &script[to..]].concat();
-            replays += 1;
-            match play(seed, &shorter, planted) {
-                Played::Until { operation, message: found } => {
-                    script = shorter;
-                    script.truncate(operation + 1);
-                    message = found;
-                    shortened = true;
+/// A script that fails, and how it does.
+struct Failing {
+    seed: u64,
+    planted: Option<Planted>,
+    script: Vec<Operation>,
+    message: String,
+    replays: usize,
+}
+
+impl Failing {
+    /// Takes `other` for the script if it fails as well; says whether it did.
+    fn takes(&mut self, other: Vec<Operation>) -> bool {
+        self.replays += 1;
+        let Played::Until { operation, message } = play(self.seed, &other, self.planted) else {
+            return false;
+        };
+        self.script = other;
+        self.script.truncate(operation + 1);
+        self.message = message;
+        true
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.replays < MOST_REPLAYS
+    }
+
+    /// Takes operations out.
+    fn shorten(&mut self) {
+        let mut piece = self.script.len().div_ceil(2);
+        while piece > 0 && self.may_go_on() {
+            let before = self.script.len();
+            let mut from = 0;
+            while from < self.script.len() && self.may_go_on() {
+                let to = (from + piece).min(self.script.len());
+                if !self.takes([&self.script[..from], &self.script[to..]].concat()) {
+                    from = to;
                 }
-                Played::Through(_) => from = to,
+            }
+            if self.script.len() == before || piece > self.script.len() {
+                piece /= 2;
             }
         }
-        if !shortened || piece > script.len() {
-            piece /= 2;
+    }
+
+    /// Makes the operations that are left simpler, one part at a time; says whether any became so.
+    fn simplify(&mut self) -> bool {
+        let mut simplified = false;
+        let mut at = 0;
+        while at < self.script.len() && self.may_go_on() {
+            for simpler in self.script[at].simpler() {
+                let mut other = self.script.clone();
+                other[at] = simpler;
+                if self.takes(other) {
+                    simplified = true;
+                    break;
+                }
+            }
+            at += 1;
         }
+        simplified
+    }
+}
+
+fn shorten(seed: u64, script: Vec<Operation>, message: String, planted: Option<Planted>) -> Failure {
+    let mut failing = Failing { seed, planted, script, message, replays: 0 };
+    failing.shorten();
+    while failing.may_go_on() && failing.simplify() {
+        failing.shorten();
     }
     let settings = Subject::new(seed, planted).map(|subject| format!("{:?}", subject.settings()));
+    let Failing { script, message, .. } = failing;
     Failure { seed, settings: settings.unwrap_or_else(|error| error), script, message }
 }

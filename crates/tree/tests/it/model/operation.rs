@@ -47,6 +47,38 @@ pub(crate) enum Advice {
     Part(u16),
 }
 
+/// A part of an operation that can be made simpler.
+trait Simplest: Sized {
+    /// The simplest there is, if this is not it.
+    fn simplest(&self) -> Option<Self>;
+}
+
+macro_rules! simplest {
+    ($($of:ty: $simplest:expr;)*) => {
+        $(impl Simplest for $of {
+            fn simplest(&self) -> Option<Self> {
+                (*self != $simplest).then_some($simplest)
+            }
+        })*
+    };
+}
+
+simplest! {
+    u8: 0;
+    u16: 0;
+    bool: false;
+    At: At::Latest;
+    Walk: Walk::Front;
+    Advice: Advice::Highest;
+    Span: Span { lower: Limit::Unbounded, upper: Limit::Unbounded };
+}
+
+impl<T: Clone> Simplest for Vec<T> {
+    fn simplest(&self) -> Option<Self> {
+        (self.len() > 1).then(|| self[..1].to_vec())
+    }
+}
+
 macro_rules! operations {
     ($($(#[$meta:meta])* $weight:literal $name:ident $({ $($field:ident: $type:ty = $draw:expr),* $(,)? })?;)*) => {
         /// One operation.
@@ -68,6 +100,23 @@ macro_rules! operations {
                     $(Operation::$name $({ $($field: _),* })? => stringify!($name),)*
                 };
                 Self::NAMES.iter().position(|other| *other == name).unwrap()
+            }
+
+            /// What it becomes when one of its numbers is replaced by the simplest there is.
+            pub(crate) fn simpler(&self) -> Vec<Self> {
+                let mut simpler = Vec::new();
+                match self {
+                    $(Operation::$name $({ $($field),* })? => {
+                        $($(if let Some(simplest) = $field.simplest() {
+                            let mut operation = self.clone();
+                            if let Operation::$name { $field, .. } = &mut operation {
+                                *$field = simplest;
+                            }
+                            simpler.push(operation);
+                        })*)?
+                    })*
+                }
+                simpler
             }
 
             /// Draws one of a kind.

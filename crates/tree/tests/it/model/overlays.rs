@@ -6,7 +6,7 @@ use super::operation::{At, Span, Walk};
 use super::oracle::{Oracle, What};
 use super::ranges::Take;
 use super::settings::Merging;
-use super::subject::{Done, Outcome, Subject, same, told};
+use super::subject::{Outcome, Subject, same, told};
 
 impl Subject {
     /// Writes to an overlay, and reads the tree under it: keys one by one and together, and a span.

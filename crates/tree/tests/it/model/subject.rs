@@ -172,8 +172,7 @@ impl Subject {
                 self.snapshots[usize::from(which) % self.snapshots.len()].bound()
             }
             At::Snapshot(part) | At::Between(part) => {
-                let room = self.seqno.get() - self.watermark + 1;
-                self.watermark + u64::from(part) % room
+                self.watermark + share(part, self.seqno.get() - self.watermark + 1)
             }
         }
     }
@@ -182,7 +181,7 @@ impl Subject {
     pub(super) fn advise(&mut self, advice: Advice) -> SeqNo {
         let advised = match advice {
             Advice::Highest => SeqNo::MAX,
-            Advice::Part(part) => u64::from(part) % (self.seqno.get() + 1),
+            Advice::Part(part) => share(part, self.seqno.get() + 1),
         };
         self.watermark = self.watermark.max(advised.min(self.visible.get()));
         self.taken.retain(|seqno| *seqno >= self.watermark);
@@ -347,6 +346,11 @@ fn sorted_memtable(
     }
     section.sort(order);
     Assembly::new(order.clone(), code, vec![section]).build()
+}
+
+/// Of `room` numbers the one at this share of them: it stays about there while a script is shortened.
+fn share(part: u16, room: u64) -> u64 {
+    u64::from(part) * room >> 16
 }
 
 /// Says what failed that should not have.
