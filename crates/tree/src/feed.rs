@@ -83,9 +83,10 @@ fn collect(core: &Arc<Core>, seqnos: &Range<SeqNo>) -> Result<Sorted> {
             cursor.next()?;
         }
     }
+    let zone_maps = core.runtime.get().zone_maps;
     for placed in view.version.placed() {
         let table = &placed.table;
-        each_entry_within(table, seqnos, &core.metrics, |kind, seqno, key, value| {
+        each_entry_within(table, seqnos, zone_maps, &core.metrics, |kind, seqno, key, value| {
             if kind == Kind::BlobPointer {
                 return Err(Error::Unsupported { path: table.path().into(), what: "separated values" });
             }

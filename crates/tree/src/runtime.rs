@@ -3,7 +3,7 @@
 //! Whoever reads it takes the settings of one moment, without a lock. Changes are made one at a time, each from what
 //! the one before it left, so none is lost (INV-RUNTIME-1).
 //!
-//! Not here: what the settings do ([`crate::admission`], [`crate::pressure`]); those that are fixed
+//! Not here: what the settings do ([`crate::admission`], [`crate::pressure`], [`crate::feed`]); those that are fixed
 //! ([`crate::options`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,10 @@ pub struct RuntimeConfig {
     /// Whether `try_insert` and the others ask whether there is room; true by default. Where it is false they write like
     /// those that do not ask, and the limit stands in the statistics only.
     pub storage_admission: bool,
+    /// Whether a change feed goes by the highest sequence number that is kept of every block and table, and skips what lies
+    /// below its range; true by default. Where it is false all of it is read, for who mistrusts those numbers, or wants every
+    /// block to be verified on the way.
+    pub zone_maps: bool,
     /// From when on [`crate::Tree::write_backpressure`] advises to slow down and to stop.
     pub backpressure: BackpressureThresholds,
 }
@@ -31,6 +35,7 @@ impl Default for RuntimeConfig {
         Self {
             storage_limit_bytes: None,
             storage_admission: true,
+            zone_maps: true,
             backpressure: BackpressureThresholds::default(),
         }
     }

@@ -20,18 +20,20 @@ use crate::table::reader::Table;
 /// What is read at once.
 const READ_BYTES: u64 = 256 << 10;
 
-/// Hands every entry of `table` with a number in `seqnos` to `take`: newest first within a key.
+/// Hands every entry of `table` with a number in `seqnos` to `take`: newest first within a key. Without `zone_maps` every block
+/// is read, whatever is said of it.
 pub(crate) fn each_entry_within(
     table: &Table,
     seqnos: &Range<SeqNo>,
+    zone_maps: bool,
     metrics: &Metrics,
     mut take: impl FnMut(Kind, SeqNo, &[u8], &[u8]) -> Result<()>,
 ) -> Result<()> {
     // What is stored counts from the number that the table was ingested with.
     let base = table.base_seqno();
-    let wanted = |at: usize| base + table.index().entry(at).highest_seqno >= seqnos.start;
+    let wanted = |at: usize| !zone_maps || base + table.index().entry(at).highest_seqno >= seqnos.start;
     let blocks = table.block_count();
-    let mut at = if table.highest_seqno() >= seqnos.start { 0 } else { blocks };
+    let mut at = if !zone_maps || table.highest_seqno() >= seqnos.start { 0 } else { blocks };
     let mut read = 0;
     while at < blocks {
         if !wanted(at) {

@@ -173,3 +173,26 @@ fn write_backpressure_follows_its_thresholds_as_they_change() {
     });
     assert_eq!(slow(tree.write_backpressure()), Duration::from_micros(1), "any debt is one");
 }
+
+#[test]
+fn update_runtime_config_turns_zone_maps_off_and_on() {
+    let (config, seqno) = config();
+    let tree = config.open().unwrap();
+    tree.set_feed_horizon(Some(0)).unwrap();
+    for i in 0..5000 {
+        tree.insert(format!("key{i:05}"), [7; 40], seqno.next()).unwrap();
+    }
+    tree.flush_active_memtable(0).unwrap();
+    let blocks: u64 = tree.tables().iter().map(|table| table.data_blocks).sum();
+    let metrics = tree.metrics();
+    let told = |since| {
+        let before = metrics.feed_blocks_read.get();
+        let events = tree.scan_since_seqno(since).map(Result::unwrap).count();
+        (events, metrics.feed_blocks_read.get() - before)
+    };
+    assert_eq!(told(4999), (1, 1), "the last write lies in one block");
+    tree.update_runtime_config(|config| config.zone_maps = false);
+    assert_eq!(told(4999), (1, blocks), "every block is read, and the events are the same");
+    tree.update_runtime_config(|config| config.zone_maps = true);
+    assert_eq!(told(4999), (1, 1));
+}
