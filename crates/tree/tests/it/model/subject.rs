@@ -350,7 +350,7 @@ fn sorted_memtable(
 
 /// Of `room` numbers the one at this share of them: it stays about there while a script is shortened.
 fn share(part: u16, room: u64) -> u64 {
-    u64::from(part) * room >> 16
+    (u64::from(part) * room) >> 16
 }
 
 /// Says what failed that should not have.
