@@ -59,8 +59,8 @@ const ENTRY_BYTES: usize = 32;
 
 /// Bytes of memtables and of tables.
 fn used(view: &View) -> (u64, u64) {
-    let memtables = view.generations().filter(|generation| !generation.memtable.is_empty());
-    let memtable_bytes = memtables.map(|generation| generation.memtable.allocated_bytes() as u64).sum();
+    let memtables = view.generations().filter(|generation| !generation.is_empty());
+    let memtable_bytes = memtables.map(|generation| generation.used_bytes() as u64).sum();
     (memtable_bytes, view.version.file_bytes())
 }
 

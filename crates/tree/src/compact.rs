@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use esker_format::ids::RunId;
 use esker_format::manifest::{AddedTable, RemovedTable, VersionEdit};
+use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
 
 use crate::compact::copy::copy_table;
@@ -29,6 +30,7 @@ use crate::compact::rewrite::{CutOutput, Rewrite};
 use crate::compaction::check::check_plan;
 use crate::compaction::cut::OutputCutter;
 use crate::compaction::filter::{FilterContext, RunningFilter};
+use crate::compaction::fragments::Fragments;
 use crate::compaction::limits::DropLimits;
 use crate::compaction::major::Major;
 use crate::compaction::picker::{CompactionStrategy, OutputRun, Plan, PlanKind};
@@ -36,6 +38,7 @@ use crate::compaction::stream::{DropStream, KeyTracker, Readers};
 use crate::core::Core;
 use crate::error::Result;
 use crate::install::{Output, install};
+use crate::range_tombstones::span::RangeDelete;
 use crate::shape::{newer_lowest_seqno, shape};
 use crate::state::View;
 use crate::table::reader::Table;
@@ -119,6 +122,13 @@ pub(crate) fn major(core: &Arc<Core>, target_table_bytes: u64, advice: SeqNo) ->
 
 fn tables_of(input: &[Placed]) -> Vec<Arc<Table>> {
     input.iter().map(|placed| Arc::clone(&placed.table)).collect()
+}
+
+/// Whether a range tombstone of the merge hides all that a table holds from every reader (INV-RANGE-4): it is not read then.
+fn is_hidden(fragments: &Fragments, order: &KeyOrder, readers: &Readers, table: &Table) -> bool {
+    let meta = table.meta();
+    let seqnos = (meta.lowest_seqno, meta.highest_seqno);
+    fragments.hide_all(order, readers, (table.smallest(), table.largest()), seqnos)
 }
 
 /// What takes a table out of the version.
@@ -246,20 +256,35 @@ impl CompactionJob {
         let filter = self.filter(horizon.newest_snapshot);
         let readers = Readers { watermark: horizon.watermark, snapshots: horizon.snapshots };
         let options = core.config.table_options(plan.output_level, self.limits.last_level);
-        let sorted = inputs.iter().map(|input| Input::new(tables_of(input))).collect::<Result<Vec<_>>>()?;
+        let tables = inputs.iter().map(|input| tables_of(input)).collect::<Vec<_>>();
+        let ranges: Vec<RangeDelete> =
+            tables.iter().flatten().flat_map(|table| table.range_deletes()).collect();
+        let fragments = Arc::new(Fragments::new(order, &ranges, &readers, &self.limits));
+        let mut unread = 0;
+        let sorted = tables.into_iter().map(|mut tables| {
+            tables.retain(|table| {
+                let hidden = is_hidden(&fragments, order, &readers, table);
+                unread += if hidden { table.meta().entries } else { 0 };
+                !hidden
+            });
+            Input::new(tables)
+        });
+        let sorted = sorted.collect::<Result<Vec<_>>>()?;
         let mut rewrite = Rewrite {
             merge: Merge::new(sorted, order.clone(), &plan.smallest, &plan.largest),
             keys: KeyTracker::new(order.clone()),
             stream: DropStream::new(order.clone(), readers, self.limits.clone())
                 .folding(core.merge_operator().cloned())
-                .filtering(filter),
+                .filtering(filter)
+                .covered_by(Arc::clone(&fragments)),
             tables: CutOutput {
-                output: Output::new(core, options, plan.output_level, run, self.out_of_order),
+                output: Output::new(core, options, plan.output_level, run, self.out_of_order)
+                    .with_range_tombstones(&fragments),
                 cutter: OutputCutter::new(plan, order),
                 written: 0,
             },
             last_key: Vec::new(),
-            seen: 0,
+            seen: unread,
         };
         rewrite.run(|| cancel.is_cancelled())?;
         let filter = rewrite.stream.take_filter();

@@ -93,6 +93,28 @@ pub(crate) trait Cursor {
         Slice::new(self.key())
     }
 
+    /// Passes over entries before `to` (over all without it) whose seqnos are all below `below`, where that takes no look at each;
+    /// says whether it moved. It may stop anywhere before `to`, so to do nothing is right (INV-RANGE-3). The cursor goes forward, and
+    /// stands before `to`.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn skip_forward(&mut self, _to: Option<&[u8]>, _below: SeqNo) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// As [`Self::skip_forward`], going backward: passes over entries behind `to` (over all without it), behind which it stands.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn skip_backward(&mut self, _to: Option<&[u8]>, _below: SeqNo) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Confines glides that begin from now on to keys from the first (all that come before without it) up to and without the
+    /// second; without either there are no more glides. Allows no more than was allowed from the beginning.
+    fn confine(&mut self, _within: Option<(Option<&Slice>, Option<&Slice>)>) {}
+
     /// Allows the cursor to glide, until it seeks: to step onto entries within `stretch` without asking its caller. What
     /// was allowed before is forgotten. A cursor that cannot glide says [`Glide::Stopped`].
     #[inline]

@@ -78,7 +78,7 @@ pub(crate) fn clear(core: &Core) -> Result<()> {
 
 /// The highest number that anything in the tree has, or had.
 fn highest_seqno(core: &Core, view: &View) -> Option<SeqNo> {
-    let memtables = view.generations().filter_map(|generation| generation.memtable.highest_seqno()).max();
+    let memtables = view.generations().filter_map(|generation| generation.highest_seqno()).max();
     memtables.max(view.version.highest_seqno()).max(core.last_seqno())
 }
 

@@ -64,6 +64,11 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
+    /// Keys with a common prefix need not be neighbours in the order of the tree, so they cannot be deleted as a range.
+    NoPrefixRange {
+        /// The name of the tree's comparator.
+        comparator: String,
+    },
     /// A batch of more than one operation is larger than what is applied as a whole.
     BatchTooLarge {
         /// Bytes of its keys and values.
@@ -300,6 +305,7 @@ impl Error {
             | Self::AlreadyExists { .. }
             | Self::InvalidRoute { .. }
             | Self::MissingRoute { .. }
+            | Self::NoPrefixRange { .. }
             | Self::WrongComparator { .. } => ErrorKind::InvalidInput,
         }
     }
@@ -320,6 +326,9 @@ impl fmt::Display for Error {
             Self::KeyTooLong { len } => write!(f, "a key of {len} bytes is over the limit of 65,535"),
             Self::ValueTooLong { len } => {
                 write!(f, "a value of {len} bytes is over the limit of a value or of memory")
+            }
+            Self::NoPrefixRange { comparator } => {
+                write!(f, "comparator {comparator:?} does not keep keys with a common prefix together")
             }
             Self::BatchTooLarge { bytes, limit } => {
                 write!(f, "a batch of {bytes} bytes is over the limit of {limit}")

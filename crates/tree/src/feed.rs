@@ -33,6 +33,7 @@ use crate::feed::blocks::each_entry_within;
 use crate::feed::event::ScanSinceEvent;
 use crate::feed::record::{What, decode};
 use crate::feed::sort::{Sorted, Sorter};
+use crate::range_tombstones::span::RangeDelete;
 use crate::scan::source::Source;
 
 /// The events of [`crate::Tree::scan_since_seqno`]. After an error it ends.
@@ -71,6 +72,9 @@ fn collect(core: &Arc<Core>, seqnos: &Range<SeqNo>) -> Result<Sorted> {
     let mut sorter = Sorter::new(core, core.config.feed_memory_bytes);
     for generation in view.generations() {
         let memtable = &generation.memtable;
+        if let Some(forest) = generation.ranges.forest() {
+            forest.try_each(|range| push_range(&mut sorter, seqnos, range))?;
+        }
         if memtable.highest_seqno().is_none_or(|highest| highest < seqnos.start) {
             continue;
         }
@@ -92,8 +96,16 @@ fn collect(core: &Arc<Core>, seqnos: &Range<SeqNo>) -> Result<Sorted> {
             }
             sorter.push(What::Point(kind), seqno, key, value)
         })?;
+        table.range_deletes().try_for_each(|range| push_range(&mut sorter, seqnos, &range))?;
     }
     sorter.finish()
+}
+
+fn push_range(sorter: &mut Sorter, seqnos: &Range<SeqNo>, range: &RangeDelete) -> Result<()> {
+    if !seqnos.contains(&range.seqno) {
+        return Ok(());
+    }
+    sorter.push(What::Range, range.seqno, &range.start, &range.end)
 }
 
 impl ScanSince {

@@ -19,6 +19,7 @@ use esker_format::manifest::{AddedTable, VersionEdit};
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
+use crate::compaction::fragments::Fragments;
 use crate::compaction::limits::{DropLimits, OlderData};
 use crate::compaction::stream::{DropStream, Entry, KeyTracker, Readers};
 use crate::core::Core;
@@ -114,7 +115,7 @@ fn flush_under<E: From<Error>>(
     generation.seal();
     generation.wait_for_writers();
     let id = generation.id;
-    let Some(highest) = generation.memtable.highest_seqno() else {
+    let Some(highest) = generation.highest_seqno() else {
         let change = core.state.change();
         let mut view = View::clone(&change.current());
         view.sealed.retain(|sealed| sealed.id != id);
@@ -164,10 +165,17 @@ fn write_table(
         last_level: false,
     };
     let readers = Readers { watermark: horizon.watermark, snapshots: horizon.snapshots };
-    let mut stream =
-        DropStream::new(core.order().clone(), readers, limits).folding(core.merge_operator().cloned());
+    let mut ranges = Vec::new();
+    if let Some(forest) = generation.ranges.forest() {
+        forest.each(|range| ranges.push(range.clone()));
+    }
+    let fragments = Arc::new(Fragments::new(core.order(), &ranges, &readers, &limits));
+    let mut stream = DropStream::new(core.order().clone(), readers, limits)
+        .folding(core.merge_operator().cloned())
+        .covered_by(Arc::clone(&fragments));
     let options = core.config.table_options(0, false);
-    let mut output = Output::new(core, options, 0, core.next_run_id(), out_of_order);
+    let mut output =
+        Output::new(core, options, 0, core.next_run_id(), out_of_order).with_range_tombstones(&fragments);
     let mut keys = KeyTracker::new(core.order().clone());
     let mut seen = 0u64;
     let mut written = 0u64;
@@ -219,7 +227,7 @@ fn everything_older(view: &View, generation: &Arc<Generation>) -> OlderData {
 /// Whether the memtable may hold an older version of a key than a table does: a sequence number at or below one that is in a
 /// table whose key range it has keys in.
 fn is_out_of_order(view: &View, generation: &Arc<Generation>) -> bool {
-    match (generation.memtable.lowest_seqno(), view.version.highest_seqno()) {
+    match (generation.lowest_seqno(), view.version.highest_seqno()) {
         (Some(lowest), Some(highest)) if lowest <= highest => is_crossed(view, generation, lowest),
         _ => false,
     }
@@ -228,13 +236,13 @@ fn is_out_of_order(view: &View, generation: &Arc<Generation>) -> bool {
 #[cold]
 fn is_crossed(view: &View, generation: &Generation, lowest: SeqNo) -> bool {
     let mut newer = view.version.placed().filter(|placed| placed.table.highest_seqno() >= lowest);
-    newer.any(|Placed { table, .. }| generation.memtable.has_key_within(table.smallest(), table.largest()))
+    newer.any(|Placed { table, .. }| generation.has_any_within(table.smallest(), table.largest()))
 }
 
 /// Below it everything of this tree is in tables once the oldest memtable is.
 fn replay_floor(core: &Core, view: &View, flushed: &Arc<Generation>, highest: SeqNo) -> SeqNo {
     let newer = view.generations().filter(|generation| generation.id > flushed.id);
-    let lowest_left = newer.filter_map(|generation| generation.memtable.lowest_seqno()).min();
+    let lowest_left = newer.filter_map(|generation| generation.lowest_seqno()).min();
     let floor = core.replay_floor().max(highest + 1);
     lowest_left.map_or(floor, |lowest| floor.min(lowest)).max(core.replay_floor())
 }

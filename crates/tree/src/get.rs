@@ -10,6 +10,9 @@
 //! order, and checked against each source's highest number otherwise. A tombstone ends it with nothing, and an operand
 //! makes it begin anew, for all versions that count ([`operands`]).
 //!
+//! A range tombstone over the key counts as what was found, from the beginning ([`cover`]): it hides what is older, and ends the
+//! search where nothing newer can be.
+//!
 //! Cost: a hash probe per memtable, a filter probe per run, one data block per hit. A value in a block is returned
 //! pinned, not copied; one in a memtable is copied, as it would pin the arena. [`size_of`] and [`contains`] are the same
 //! search, compiled once more for callers who want of the value nothing but its length.
@@ -95,6 +98,14 @@ impl<'k, V: Keep> Lookup<'k, V> {
         }
     }
 
+    /// Takes note of a range tombstone at `seqno` over the key: as if a deletion had been found just below, since it covers
+    /// strictly smaller numbers (INV-RANGE-1).
+    fn take_cover(&mut self, seqno: SeqNo) {
+        let below =
+            seqno.checked_sub(1).map(|seqno| Found { seqno, kind: Kind::Delete, value: V::of_memtable(&[]) });
+        self.take_newer(below);
+    }
+
     /// The value, if that is what was found, or what the operands come to.
     #[inline]
     pub(crate) fn into_value(self, core: &Core, view: &View) -> Result<Option<V>> {
@@ -108,8 +119,17 @@ impl<'k, V: Keep> Lookup<'k, V> {
     }
 }
 
+/// Asks the range tombstones of all sources, if there are any. To be done before any source is asked for the key.
+#[inline]
+pub(crate) fn cover<V: Keep>(view: &View, order: &KeyOrder, lookup: &mut Lookup<'_, V>) {
+    if let Some(seqno) = view.newest_covering(lookup.key, lookup.bound, order) {
+        lookup.take_cover(seqno);
+    }
+}
+
 /// Looks for the newest version of the key below the bound.
 fn newest<V: Keep>(view: &View, order: &KeyOrder, lookup: &mut Lookup<'_, V>) -> Result<()> {
+    cover(view, order, lookup);
     let (key, hash, bound) = (lookup.key, lookup.hash, lookup.bound);
     let expectation = Expectation::of_thread();
     let runs = view.version.runs();

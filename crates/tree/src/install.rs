@@ -7,6 +7,8 @@
 //! If the manifest cannot be written it is unknown whether the edit will be found after a crash. Both outcomes are
 //! safe: the new tables stay where they are until the next open, and no input is deleted.
 
+pub(crate) mod clip;
+
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -17,9 +19,11 @@ use esker_format::ids::{RunId, TableId};
 use esker_format::manifest::{AddedTable, VersionEdit};
 use esker_mem::seqno::SeqNo;
 
+use crate::compaction::fragments::Fragments;
 use crate::compaction::stream::Entry;
 use crate::core::Core;
 use crate::error::{Error, Result};
+use crate::install::clip::{Clip, Piece};
 use crate::routes::Folder;
 use crate::state::View;
 use crate::table::reader::Table;
@@ -34,6 +38,8 @@ pub(crate) struct Output<'a> {
     run: RunId,
     out_of_order: bool,
     writer: Option<TableWriter>,
+    /// Range tombstones that no table has yet.
+    clip: Option<Clip>,
     finished: Vec<AddedTable>,
 }
 
@@ -45,7 +51,15 @@ impl<'a> Output<'a> {
         run: RunId,
         out_of_order: bool,
     ) -> Self {
-        Self { core, options, level, run, out_of_order, writer: None, finished: Vec::new() }
+        Self { core, options, level, run, out_of_order, writer: None, clip: None, finished: Vec::new() }
+    }
+
+    /// Has the tables take these range tombstones along.
+    pub(crate) fn with_range_tombstones(mut self, fragments: &Arc<Fragments>) -> Self {
+        if !fragments.is_empty() {
+            self.clip = Some(Clip::new(self.core.order().clone(), Arc::clone(fragments)));
+        }
+        self
     }
 
     /// Bytes of the table under construction; 0 if there is none.
@@ -59,7 +73,7 @@ impl<'a> Output<'a> {
     #[inline]
     pub(crate) fn add(&mut self, entry: Entry<'_>) -> Result<()> {
         if entry.is_new_key && self.writer.as_ref().is_some_and(TableWriter::is_full) {
-            self.end_table()?;
+            self.end_table_before(entry.key)?;
         }
         self.writer()?.add(entry.key, entry.is_new_key, entry.seqno, entry.kind, entry.value)
     }
@@ -97,11 +111,23 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Ends the table under construction, if there is one.
-    pub(crate) fn end_table(&mut self) -> Result<()> {
-        let Some(writer) = self.writer.take() else { return Ok(()) };
+    /// Ends the table under construction, if there is one, before it would come to `next`, unless a range tombstone forbids that
+    /// ([`clip`]).
+    pub(crate) fn end_table_before(&mut self, next: &[u8]) -> Result<()> {
+        let pieces = match (&mut self.clip, self.writer.as_ref().and_then(TableWriter::last_key)) {
+            (Some(clip), Some(last)) => clip.up_to(last, next),
+            _ => Some(Vec::new()),
+        };
+        pieces.map_or(Ok(()), |pieces| self.end_table(&pieces))
+    }
+
+    fn end_table(&mut self, pieces: &[Piece]) -> Result<()> {
+        let Some(mut writer) = self.writer.take() else { return Ok(()) };
         if writer.contradicts_extractor() {
             self.core.metrics.prefix_extractor_faults.add(1);
+        }
+        for Piece { start, end, seqnos } in pieces {
+            writer.add_range_tombstone(start, end, seqnos);
         }
         let mut table = writer.finish()?;
         table.level = u8::try_from(self.level).unwrap_or(u8::MAX);
@@ -113,7 +139,11 @@ impl<'a> Output<'a> {
 
     /// Ends the last table and makes the directory entries of all durable.
     pub(crate) fn finish(mut self) -> Result<Vec<AddedTable>> {
-        self.end_table()?;
+        let rest = self.clip.take().map_or_else(Vec::new, |mut clip| clip.rest());
+        if !rest.is_empty() {
+            self.writer()?;
+        }
+        self.end_table(&rest)?;
         if !self.finished.is_empty() {
             let Folder { fs, path } = self.core.folder_of(self.level);
             fs.sync_dir(path).map_err(|e| Error::io("sync", path, e))?;

@@ -64,6 +64,8 @@ mod pinnable;
 mod policy;
 mod prefix_extractor;
 mod pressure;
+mod range_tombstones;
+mod remove_range;
 mod routed;
 mod routes;
 mod runtime;
@@ -126,6 +128,8 @@ pub use crate::prefix_extractor::{
     ready_made_extractor,
 };
 pub use crate::pressure::Backpressure;
+pub use crate::range_tombstones::span::RangeDelete;
+pub use crate::remove_range::{PrefixRange, prefix_range};
 pub use crate::routes::LevelRoute;
 pub use crate::runtime::{BackpressureThresholds, RuntimeConfig, Threshold};
 pub use crate::scan::Range;

@@ -11,6 +11,9 @@
 //! A generation may also be born sealed, as a sorted memtable: what a recovery found. Its memory is taken off what the
 //! block cache may use for as long as it lives, as the memtables' own share is for what is written.
 //!
+//! Range deletes stand beside the entries ([`RangeDeletes`]), and count wherever the generation is asked what it holds: whether
+//! it is empty, and its lowest and highest sequence number (INV-RANGE-2).
+//!
 //! Lock order: the memtable's write lock, then nothing. `sealed` is only set under it.
 //!
 //! Not here: the structures themselves ([`esker_mem::memtable`], [`esker_mem::sorted_memtable`]).
@@ -28,12 +31,16 @@ use esker_mem::sorted_memtable::{SortedCursor, SortedMemtable};
 use crate::cache::Resident;
 use crate::cursor::Cursor;
 use crate::error::Result;
+use crate::range_tombstones::list::RangeDeletes;
+use crate::range_tombstones::span::RangeDelete;
 
 /// One memtable and its place in life.
 pub(crate) struct Generation {
     /// Counts up with every generation of a tree.
     pub(crate) id: u64,
     pub(crate) memtable: EitherMemtable,
+    /// Added to under the memtable's write lock.
+    pub(crate) ranges: RangeDeletes,
     sealed: AtomicBool,
     reservations: AtomicUsize,
     /// A flush waits, or is about to: the last reservation wakes it. Without it, each write would pay for a wake-up.
@@ -173,14 +180,25 @@ impl Generation {
     }
 
     /// A generation that is sealed from the beginning; `memory` is what is taken off the cache for it.
-    pub(crate) fn sorted(id: u64, memtable: SortedMemtable, memory: Resident) -> Self {
-        Self::with(id, EitherMemtable::Sorted { memtable: Arc::new(memtable), _memory: memory }, true)
+    pub(crate) fn sorted(
+        id: u64,
+        memtable: SortedMemtable,
+        ranges: Vec<RangeDelete>,
+        memory: Resident,
+    ) -> Self {
+        let sorted = EitherMemtable::Sorted { memtable: Arc::new(memtable), _memory: memory };
+        let generation = Self::with(id, sorted, true);
+        for range in ranges {
+            generation.ranges.add(range, generation.memtable.order());
+        }
+        generation
     }
 
     fn with(id: u64, memtable: EitherMemtable, sealed: bool) -> Self {
         Self {
             id,
             memtable,
+            ranges: RangeDeletes::default(),
             sealed: AtomicBool::new(sealed),
             reservations: AtomicUsize::new(0),
             awaited: AtomicBool::new(false),
@@ -206,13 +224,47 @@ impl Generation {
     /// Seals it, and says whether nobody has ever written to it or is about to.
     pub(crate) fn seal_unused(&self) -> bool {
         self.seal();
-        self.is_unused(|| self.memtable.is_empty())
+        self.is_unused(|| self.is_empty())
     }
 
     /// INV-COMMIT-20: nobody has a place in it, *and then* it is empty. The other way round, a writer could apply and let go
     /// between the two questions.
     fn is_unused(&self, is_empty: impl FnOnce() -> bool) -> bool {
         self.reservations.load(Ordering::SeqCst) == 0 && is_empty()
+    }
+
+    /// Whether it holds neither entries nor range deletes.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.memtable.is_empty() && self.ranges.is_empty()
+    }
+
+    /// The highest sequence number of entries and range deletes.
+    #[inline]
+    pub(crate) fn highest_seqno(&self) -> Option<SeqNo> {
+        self.memtable.highest_seqno().max(self.ranges.highest_seqno())
+    }
+
+    /// The lowest sequence number of entries and range deletes.
+    pub(crate) fn lowest_seqno(&self) -> Option<SeqNo> {
+        [self.memtable.lowest_seqno(), self.ranges.lowest_seqno()].into_iter().flatten().min()
+    }
+
+    /// Whether it holds an entry or a range delete that shares a key with the inclusive range.
+    pub(crate) fn has_any_within(&self, smallest: &[u8], largest: &[u8]) -> bool {
+        self.memtable.has_key_within(smallest, largest)
+            || self.ranges.overlap(smallest, largest, self.memtable.order())
+    }
+
+    /// Bytes in use.
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.memtable.allocated_bytes() + self.ranges.bytes()
+    }
+
+    /// Whether entries fit beside what is there: range deletes take of the same capacity, or they would pile up for ever.
+    #[inline]
+    pub(crate) fn has_room(&self, entries: usize, key_value_bytes: usize) -> bool {
+        self.memtable.has_room(entries, key_value_bytes.saturating_add(self.ranges.bytes()))
     }
 
     /// Registers a writer that will come back with its entries, and checks for room: for them, and for what was reserved
@@ -233,7 +285,7 @@ impl Generation {
         if self.sealed.load(Ordering::SeqCst) {
             return Err(Refused::Sealed);
         }
-        if !self.memtable.has_room(entries, key_value_bytes) {
+        if !self.has_room(entries, key_value_bytes) {
             return Err(Refused::Full);
         }
         Ok(reservation)
@@ -269,7 +321,7 @@ impl Reservation {
     #[must_use]
     pub fn apply(&self) -> Apply<'_> {
         match self.generation.memtable.write() {
-            Some(writer) => Apply { writer },
+            Some(writer) => Apply { writer, generation: &self.generation },
             None => unreachable!("a sorted memtable has no room to reserve"),
         }
     }
@@ -294,6 +346,7 @@ impl Drop for Reservation {
 /// Inserts the entries of a [`Reservation`].
 pub struct Apply<'a> {
     writer: MemtableWriter<'a>,
+    generation: &'a Generation,
 }
 
 impl Apply<'_> {
@@ -317,12 +370,33 @@ impl Apply<'_> {
         let inserted = self.writer.insert_at(key, place, seqno, kind, value);
         assert!(inserted.is_ok(), "more was applied than was reserved");
     }
+
+    /// Deletes the keys from `start` up to and without `end`, which must come after `start` in the tree's order
+    /// ([`crate::Tree::check_range`] says so). It was reserved as an entry with `start` for its key and `end` for its value.
+    pub fn remove_range(&mut self, start: &[u8], end: &[u8], seqno: SeqNo) {
+        let range = RangeDelete { start: Slice::new(start), end: Slice::new(end), seqno };
+        self.generation.ranges.add(range, self.generation.memtable.order());
+    }
 }
 
 impl std::fmt::Debug for Apply<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Apply").finish_non_exhaustive()
     }
+}
+
+/// Goes behind what a skip passes over; always moves.
+macro_rules! skip_in_memory {
+    ($cursor:ident, $to:ident, $seek:ident, $seek_to_end:ident, $leave:ident) => {{
+        match $to {
+            Some(key) => $cursor.$seek(key),
+            None => {
+                $cursor.$seek_to_end();
+                $cursor.$leave();
+            }
+        }
+        Ok(true)
+    }};
 }
 
 /// A memtable's cursor never fails.
@@ -350,6 +424,22 @@ impl Cursor for MemtableCursor {
     fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
         MemtableCursor::seek_for_prev(self, key);
         Ok(())
+    }
+
+    fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        if MemtableCursor::highest_seqno(self).is_none_or(|highest| highest >= below) {
+            return Ok(false);
+        }
+        let cursor: &mut MemtableCursor = self;
+        skip_in_memory!(cursor, to, seek, seek_to_last, next)
+    }
+
+    fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        if MemtableCursor::highest_seqno(self).is_none_or(|highest| highest >= below) {
+            return Ok(false);
+        }
+        let cursor: &mut MemtableCursor = self;
+        skip_in_memory!(cursor, to, seek_for_prev, seek_to_first, prev)
     }
 
     #[inline]
@@ -421,6 +511,22 @@ impl Cursor for SortedCursor {
     fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
         SortedCursor::seek_for_prev(self, key);
         Ok(())
+    }
+
+    fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        if SortedCursor::highest_seqno(self).is_none_or(|highest| highest >= below) {
+            return Ok(false);
+        }
+        let cursor: &mut SortedCursor = self;
+        skip_in_memory!(cursor, to, seek, seek_to_last, next)
+    }
+
+    fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        if SortedCursor::highest_seqno(self).is_none_or(|highest| highest >= below) {
+            return Ok(false);
+        }
+        let cursor: &mut SortedCursor = self;
+        skip_in_memory!(cursor, to, seek_for_prev, seek_to_first, prev)
     }
 
     #[inline]

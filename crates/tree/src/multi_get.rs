@@ -18,7 +18,7 @@ use esker_mem::slice::UserValue;
 use crate::cache::slots::HeldBlock;
 use crate::core::Core;
 use crate::error::Result;
-use crate::get::{Lookup, from_memtables};
+use crate::get::{Lookup, cover, from_memtables};
 use crate::state::View;
 use crate::table::reader::Table;
 use crate::version::run::Run;
@@ -67,6 +67,7 @@ fn look_up(view: &View, order: &KeyOrder, lookups: &mut [Lookup<'_>]) -> Result<
         }
     }
     for lookup in &mut *lookups {
+        cover(view, order, lookup);
         from_memtables(view, lookup);
     }
     for run in view.version.runs() {

@@ -32,11 +32,13 @@ use crate::cursor::visible::VisibleCursor;
 use crate::error::Result;
 use crate::merge_operator::SharedMergeOperator;
 use crate::overlay::Overlay;
+use crate::range_tombstones::cover::{Cover, Source as RangeSource};
 use crate::scan::guard::EntryGuard;
 use crate::scan::narrow::narrow;
 use crate::scan::source::Source;
 use crate::state::View;
 use crate::table::cursor::Fill;
+use crate::version::run::Run;
 use crate::version::run_cursor::RunCursor;
 
 type End = VisibleCursor<MergeCursor<Source>>;
@@ -177,7 +179,22 @@ impl Range {
         };
         let reach = Reach { bound, upper: key(&self.upper), lower: key(&self.lower) };
         let merged = MergeCursor::new(sources, self.order.clone()).gliding(reach);
-        VisibleCursor::new(merged, self.order.clone(), bound).folding(self.merge_operator.clone())
+        let cursor = VisibleCursor::new(merged, self.order.clone(), bound);
+        cursor.folding(self.merge_operator.clone()).covered_by(self.cover(bound))
+    }
+
+    /// What range tombstones cover; none without any.
+    #[inline]
+    fn cover(&self, bound: SeqNo) -> Option<Box<Cover>> {
+        if self.view.has_range_tombstones() { self.cover_of_all(bound) } else { None }
+    }
+
+    #[cold]
+    fn cover_of_all(&self, bound: SeqNo) -> Option<Box<Cover>> {
+        let memtables = self.view.generations().filter_map(|generation| generation.ranges.forest());
+        let runs = self.view.version.runs().iter().map(Run::tombstones).filter(|run| !run.is_empty());
+        let sources = memtables.map(RangeSource::Memtable).chain(runs.cloned().map(RangeSource::Run));
+        Cover::new(sources.collect(), self.order.clone(), bound)
     }
 
     fn at_first(&self) -> Result<End> {

@@ -23,6 +23,7 @@ pub(crate) fn shape(core: &Core, view: &View, jobs: &Jobs, idle: bool) -> Shape 
         highest_seqno: meta.highest_seqno,
         entries: meta.entries,
         tombstones: meta.point_tombstones,
+        range_tombstones: meta.range_tombstones,
         out_of_order: meta.out_of_order,
         busy: jobs.busy.contains(&meta.table),
     };
@@ -43,8 +44,7 @@ pub(crate) fn shape(core: &Core, view: &View, jobs: &Jobs, idle: bool) -> Shape 
 /// Below it nothing can be read or come in any more, as far as is known before a job raises the watermark.
 fn settled_below(core: &Core, view: &View) -> SeqNo {
     let (_, lowest_snapshot) = core.snapshots.count();
-    let lowest_in_memory =
-        view.generations().filter_map(|generation| generation.memtable.lowest_seqno()).min();
+    let lowest_in_memory = view.generations().filter_map(|generation| generation.lowest_seqno()).min();
     // What no job may drop is no reason for a job.
     let history = core.snapshots.history.horizon();
     let lowest = lowest_snapshot.into_iter().chain(lowest_in_memory).chain(history).min();
@@ -56,14 +56,14 @@ pub(crate) fn newer_lowest_seqno(view: &View, than: Option<u64>) -> SeqNo {
     let mut highest_older = view.version.highest_seqno();
     let mut lowest_stray = MAX_SEQNO;
     for generation in view.sealed.iter().rev().chain(std::iter::once(&view.active)) {
-        let lowest = generation.memtable.lowest_seqno();
+        let lowest = generation.lowest_seqno();
         if than.is_none_or(|than| generation.id > than)
             && let (Some(lowest), Some(highest)) = (lowest, highest_older)
             && lowest <= highest
         {
             lowest_stray = lowest_stray.min(lowest);
         }
-        highest_older = highest_older.max(generation.memtable.highest_seqno());
+        highest_older = highest_older.max(generation.highest_seqno());
     }
     lowest_stray
 }

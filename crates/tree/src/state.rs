@@ -14,12 +14,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
+use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::memtable::Generation;
 use crate::version::Version;
+use crate::version::run::Run;
 
 /// Everything that a reader needs, as of one moment.
 #[derive(Clone)]
@@ -37,6 +39,30 @@ impl View {
     #[inline]
     pub(crate) fn generations(&self) -> impl Iterator<Item = &Arc<Generation>> {
         std::iter::once(&self.active).chain(&self.sealed)
+    }
+
+    /// Whether there may be a range tombstone anywhere.
+    #[inline]
+    pub(crate) fn has_range_tombstones(&self) -> bool {
+        self.version.has_range_tombstones()
+            || !self.active.ranges.is_empty()
+            || self.sealed.iter().any(|generation| !generation.ranges.is_empty())
+    }
+
+    /// The newest range tombstone below `bound` over `key`, in all sources.
+    #[inline]
+    pub(crate) fn newest_covering(&self, key: &[u8], bound: SeqNo, order: &KeyOrder) -> Option<SeqNo> {
+        if self.has_range_tombstones() { self.newest_of_all(key, bound, order) } else { None }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn newest_of_all(&self, key: &[u8], bound: SeqNo, order: &KeyOrder) -> Option<SeqNo> {
+        let of_memtable = |generation: &Arc<Generation>| generation.ranges.newest_covering(key, bound, order);
+        let of_memtables = self.generations().filter_map(of_memtable).max();
+        let runs = self.version.runs().iter().map(Run::tombstones).filter(|run| !run.is_empty());
+        let of_runs = runs.filter_map(|run| run.span(key, bound, order).newest).max();
+        of_memtables.max(of_runs)
     }
 
     /// The bound to read at: refuses one below the watermark that no live snapshot holds, clamps one above the

@@ -41,7 +41,7 @@ pub struct TableInfo {
     pub entries: u64,
     /// Tombstones among them.
     pub tombstones: u64,
-    /// Range tombstones.
+    /// Range tombstones, those of one sequence number counted once. One that reaches beyond the table is in others, too.
     pub range_tombstones: u64,
     /// The length of the file in bytes.
     pub size_bytes: u64,
@@ -97,7 +97,7 @@ pub struct LevelStats {
     pub entries: u64,
     /// Tombstones among them.
     pub tombstones: u64,
-    /// Range tombstones.
+    /// Range tombstones, counted in each table that they are in.
     pub range_tombstones: u64,
     /// Bytes of the tables.
     pub size_bytes: u64,
@@ -113,6 +113,8 @@ pub struct MemtableStats {
     pub active_bytes: u64,
     /// Entries of the active memtable.
     pub active_entries: u64,
+    /// Range deletes in all memtables.
+    pub range_deletes: u64,
     /// Sealed memtables that wait for a flush.
     pub sealed: usize,
     /// Bytes of memory that the sealed ones hold.
@@ -192,13 +194,16 @@ fn segment(run: RunId, meta: &AddedTable) -> SegmentStats {
 /// The memtables.
 pub(crate) fn memtables(core: &Core) -> MemtableStats {
     let view = core.state.view();
-    let memory = |generation: &Arc<Generation>| generation.memtable.memory_bytes() as u64;
+    let memory = |generation: &Arc<Generation>| {
+        (generation.memtable.memory_bytes() + generation.ranges.bytes()) as u64
+    };
     let sealed_bytes: u64 = view.sealed.iter().map(memory).sum();
     let sorted = view.sealed.iter().filter(|sealed| matches!(sealed.memtable, EitherMemtable::Sorted { .. }));
     let sorted_bytes = sorted.map(memory).sum();
     MemtableStats {
-        active_bytes: view.active.memtable.allocated_bytes() as u64,
+        active_bytes: view.active.used_bytes() as u64,
         active_entries: view.active.memtable.len() as u64,
+        range_deletes: view.generations().map(|generation| generation.ranges.len()).sum(),
         sealed: view.sealed.len(),
         sealed_bytes,
         sorted_bytes,

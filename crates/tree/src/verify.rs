@@ -7,17 +7,20 @@
 //! Blocks are read past the cache, so that what is verified is what lies in the file.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use esker_format::checksum::key_hash;
 use esker_format::error::DecodeError;
+use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
 
 use crate::core::Core;
 use crate::cursor::Cursor;
 use crate::error::Error;
+use crate::range_tombstones::span::RangeDelete;
 use crate::table::cursor::{Fill, TableCursor};
 use crate::table::reader::Table;
 
@@ -82,6 +85,7 @@ pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyR
     let mut cursor = TableCursor::new(Arc::clone(table), order.clone(), Fill::Bypass);
     cursor.seek_to_first()?;
     let mut previous: Option<(Vec<u8>, SeqNo, Kind)> = None;
+    let mut first = None;
     let (mut entries, mut tombstones) = (0, 0);
     while cursor.valid() {
         let (key, seqno, kind) = (cursor.key(), cursor.seqno(), cursor.kind());
@@ -92,8 +96,8 @@ pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyR
             if ordering == Ordering::Greater || (ordering == Ordering::Equal && !are_operands) {
                 return Err(broken("entries ascend by key and descend by sequence number"));
             }
-        } else if !order.same_key(key, table.smallest()) {
-            return Err(broken("the first key is the smallest key of the manifest"));
+        } else {
+            first = Some(key.to_vec());
         }
         if !table.may_contain(key_hash(key)) {
             return Err(broken("the filter knows every key"));
@@ -107,11 +111,45 @@ pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyR
         cursor.next()?;
     }
     report.entries += entries;
-    if previous.is_none_or(|(last_key, ..)| !order.same_key(&last_key, table.largest())) {
-        return Err(broken("the last key is the largest key of the manifest"));
-    }
+    let keys = first.zip(previous.map(|(last, ..)| last));
+    check_bounds(order, table, keys).map_err(broken)?;
     if entries != table.meta().entries || tombstones != table.meta().point_tombstones {
         return Err(broken("the counts of the manifest are those of the entries"));
+    }
+    Ok(())
+}
+
+/// Whether the bounds of the manifest are those of the first and last key, widened by the range tombstones (INV-RANGE-7).
+fn check_bounds(
+    order: &KeyOrder,
+    table: &Table,
+    keys: Option<(Vec<u8>, Vec<u8>)>,
+) -> Result<(), &'static str> {
+    let (mut first, mut last) = keys.map_or((None, None), |(first, last)| (Some(first), Some(last)));
+    let mut seqnos = BTreeSet::new();
+    for RangeDelete { start, end, seqno } in table.range_deletes() {
+        seqnos.insert(seqno);
+        if first.as_ref().is_none_or(|first| order.compare(&start, first) == Ordering::Less) {
+            first = Some(start.to_vec());
+        }
+        let ends_after_last = |last: &Vec<u8>| {
+            let after = [last.as_slice(), &[0]].concat();
+            order.compare(&end, last) == Ordering::Greater && !(order.is_bytes() && *end == *after)
+        };
+        if last.as_ref().is_none_or(ends_after_last) {
+            last = Some(end.to_vec());
+        }
+    }
+    if first.is_none_or(|first| !order.same_key(&first, table.smallest())) {
+        return Err("the first key is the smallest key of the manifest");
+    }
+    if last.is_none_or(|last| !order.same_key(&last, table.largest())) {
+        return Err("the last key is the largest key of the manifest");
+    }
+    let meta = table.meta();
+    let within = |seqno: &u64| (meta.lowest_seqno..=meta.highest_seqno).contains(seqno);
+    if seqnos.len() as u64 != meta.range_tombstones || !seqnos.iter().all(within) {
+        return Err("range tombstones are as many as the manifest says, and within its sequence numbers");
     }
     Ok(())
 }

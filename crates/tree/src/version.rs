@@ -37,6 +37,7 @@ pub(crate) struct Version {
     highest_seqno: Option<SeqNo>,
     /// Bytes of all tables.
     file_bytes: u64,
+    has_range_tombstones: bool,
 }
 
 /// A table and its place.
@@ -49,7 +50,13 @@ pub(crate) struct Placed {
 
 impl Version {
     pub(crate) fn empty() -> Self {
-        Self { levels: vec![Vec::new(); LEVELS], runs: Box::default(), highest_seqno: None, file_bytes: 0 }
+        Self {
+            levels: vec![Vec::new(); LEVELS],
+            runs: Box::default(),
+            highest_seqno: None,
+            file_bytes: 0,
+            has_range_tombstones: false,
+        }
     }
 
     /// The version with `removed` taken out and `added` put in.
@@ -76,16 +83,17 @@ impl Version {
         }
         let highest_seqno =
             levels.iter().flatten().flat_map(Run::tables).map(|table| table.highest_seqno()).max();
-        let runs = levels.iter().flatten().cloned().collect();
+        let runs: Box<[Run]> = levels.iter().flatten().cloned().collect();
         let tables = levels.iter().flatten().flat_map(Run::tables);
         let file_bytes = tables.map(|table| table.meta().file_bytes).sum();
-        Self { levels, runs, highest_seqno, file_bytes }
+        let has_range_tombstones = runs.iter().any(|run| !run.tombstones().is_empty());
+        Self { levels, runs, highest_seqno, file_bytes, has_range_tombstones }
     }
 
     /// Of this version the runs that `narrow` makes of its runs, for a read that needs no more. It knows no levels.
     pub(crate) fn narrowed(&self, narrow: impl FnMut(&Run) -> Option<Run>) -> Self {
         let runs = self.runs.iter().filter_map(narrow).collect();
-        Self { levels: Vec::new(), runs, highest_seqno: self.highest_seqno, file_bytes: self.file_bytes }
+        Self { levels: Vec::new(), runs, ..*self }
     }
 
     /// For each level its runs, newest first.
@@ -128,6 +136,12 @@ impl Version {
     /// Bytes of all tables.
     pub(crate) fn file_bytes(&self) -> u64 {
         self.file_bytes
+    }
+
+    /// Whether any table holds range tombstones.
+    #[inline]
+    pub(crate) fn has_range_tombstones(&self) -> bool {
+        self.has_range_tombstones
     }
 
     /// Whether every run is in order and disjoint (INV-TREE-2).

@@ -11,9 +11,11 @@
 //!
 //! Not here: durability. A bare tree keeps nothing of its memtables over a crash.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use esker_format::checksum::key_hash;
+use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::memtable::{Memtable, Place};
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
@@ -22,6 +24,8 @@ use esker_mem::sorted_memtable::SortedMemtable;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::memtable::{Generation, Refused, Reservation};
+use crate::range_tombstones::list::RangeDeletes;
+use crate::range_tombstones::span::RangeDelete;
 use crate::state::View;
 
 /// The longest key, in bytes.
@@ -41,27 +45,48 @@ pub(crate) fn check_lengths(key: &[u8], value: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Writes one entry; returns the bytes that it took and the size of the memtable afterwards.
-pub(crate) fn insert(core: &Core, key: &[u8], value: &[u8], seqno: SeqNo, kind: Kind) -> Result<(u64, u64)> {
-    check_lengths(key, value)?;
+/// Refuses a sequence number at which nothing may be written: to be asked under the memtable's lock (INV-VIEW-4).
+#[inline]
+pub(crate) fn check_seqno(core: &Core, seqno: SeqNo) -> Result<()> {
+    let watermark = core.snapshots.watermark();
     if seqno >= MAX_SEQNO {
         return Err(Error::SeqnoTooHigh { seqno });
     }
+    if seqno < watermark { Err(Error::SeqnoTooOld { seqno, watermark }) } else { Ok(()) }
+}
+
+/// Whether a range holds any key: not if it ends where it begins.
+///
+/// # Errors
+///
+/// [`Error::InvertedRange`] if it ends before it begins, [`Error::KeyTooLong`].
+pub(crate) fn check_range(order: &KeyOrder, start: &[u8], end: &[u8]) -> Result<bool> {
+    check_lengths(start, &[])?;
+    check_lengths(end, &[])?;
+    match order.compare(start, end) {
+        Ordering::Less => Ok(true),
+        Ordering::Equal => Ok(false),
+        Ordering::Greater => Err(Error::InvertedRange),
+    }
+}
+
+/// Writes one entry; returns the bytes that it took and the size of the memtable afterwards.
+pub(crate) fn insert(core: &Core, key: &[u8], value: &[u8], seqno: SeqNo, kind: Kind) -> Result<(u64, u64)> {
+    check_lengths(key, value)?;
     let hash = key_hash(key);
     loop {
         let view = core.state.view();
         let generation = &view.active;
         let written = generation.writer().and_then(|mut writer| {
-            let watermark = core.snapshots.watermark();
-            if seqno < watermark {
-                return Ok(Err(Error::SeqnoTooOld { seqno, watermark }));
+            if let Err(error) = check_seqno(core, seqno) {
+                return Ok(Err(error));
             }
             writer.insert(key, hash, seqno, kind, value).map(Ok).map_err(|_| Refused::Full)
         });
         match written {
             Ok(inserted) => {
                 let added = inserted?;
-                return Ok((added as u64, generation.memtable.allocated_bytes() as u64));
+                return Ok((added as u64, generation.used_bytes() as u64));
             }
             Err(Refused::Sealed) => {}
             Err(Refused::Full) => {
@@ -102,15 +127,20 @@ pub(crate) fn reserve(core: &Core, entries: usize, key_value_bytes: usize) -> Re
 /// Seals the active memtable if it holds anything; says whether it did.
 pub(crate) fn rotate(core: &Core) -> bool {
     let view = core.state.view();
-    if view.active.memtable.is_empty() {
+    if view.active.is_empty() {
         return false;
     }
     replace_active(core, &view.active, 0)
 }
 
 /// Puts a memtable that was made elsewhere among the sealed ones, as the newest of them.
-pub(crate) fn install_sealed(core: &Core, memtable: SortedMemtable) -> Result<()> {
-    let Some(highest) = memtable.highest_seqno() else { return Ok(()) };
+pub(crate) fn install_sealed(
+    core: &Core,
+    memtable: SortedMemtable,
+    mut ranges: Vec<RangeDelete>,
+) -> Result<()> {
+    let of_ranges = ranges.iter().map(|range| range.seqno).max();
+    let Some(highest) = memtable.highest_seqno().max(of_ranges) else { return Ok(()) };
     let (stored, given) = (core.order().name(), memtable.order().name());
     if stored != given {
         return Err(Error::WrongComparator { stored: stored.to_owned(), given: given.to_owned() });
@@ -118,12 +148,18 @@ pub(crate) fn install_sealed(core: &Core, memtable: SortedMemtable) -> Result<()
     if highest >= MAX_SEQNO {
         return Err(Error::SeqnoTooHigh { seqno: highest });
     }
-    let memory = core.cache.hold_resident(memtable.memory_bytes() as u64);
+    for range in &ranges {
+        check_range(core.order(), &range.start, &range.end)?;
+    }
+    ranges.retain(|range| core.order().compare(&range.start, &range.end) == Ordering::Less);
+    let range_bytes: usize =
+        ranges.iter().map(|range| RangeDeletes::bytes_of(&range.start, &range.end)).sum();
+    let memory = core.cache.hold_resident((memtable.memory_bytes() + range_bytes) as u64);
     let change = core.state.change();
     let mut view = View::clone(&change.current());
     let active = core.new_generation(view.active.id + 2, 0, view.active.memtable.len());
     let old = std::mem::replace(&mut view.active, active);
-    let sorted = Arc::new(Generation::sorted(old.id + 1, memtable, memory));
+    let sorted = Arc::new(Generation::sorted(old.id + 1, memtable, ranges, memory));
     // Sealed before the new view is there: a writer who finds it so looks again until it is.
     if !old.seal_unused() {
         view.sealed.insert(0, old);

@@ -64,6 +64,12 @@ impl MemtableCursor {
         !self.anchor.is_none()
     }
 
+    /// The highest sequence number of all entries.
+    #[must_use]
+    pub fn highest_seqno(&self) -> Option<SeqNo> {
+        self.memtable.highest_seqno()
+    }
+
     /// Moves to the first entry.
     pub fn seek_to_first(&mut self) {
         self.memtable.tree.view(self.memtable.keys(), self.memtable.tree.first_leaf, &mut self.leaf);

@@ -42,6 +42,12 @@ impl SortedCursor {
         self.record.is_some()
     }
 
+    /// The highest sequence number of all entries.
+    #[must_use]
+    pub fn highest_seqno(&self) -> Option<SeqNo> {
+        self.memtable.highest_seqno()
+    }
+
     /// Moves to the first entry.
     pub fn seek_to_first(&mut self) {
         self.place = Place::default();

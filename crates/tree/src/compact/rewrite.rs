@@ -97,6 +97,8 @@ impl Rewrite<'_> {
         }
         let seqnos = block.seqno_range();
         let puts = Puts {
+            first: input.key(),
+            last: &self.last_key,
             lowest_seqno: *seqnos.start(),
             highest_seqno: *seqnos.end(),
             last_seqno: block.seqno(last),
@@ -118,7 +120,7 @@ impl CutOutput<'_> {
     fn add(&mut self, entry: Entry<'_>) -> Result<()> {
         self.written += 1;
         if entry.is_new_key && self.cutter.ends_before(entry.key, self.output.table_bytes()) {
-            self.output.end_table()?;
+            self.output.end_table_before(entry.key)?;
         }
         self.output.add(entry)
     }
@@ -126,7 +128,7 @@ impl CutOutput<'_> {
     fn add_block(&mut self, first_key: &[u8], whole: &SequenceBlock) -> Result<()> {
         self.written += whole.block.len() as u64;
         if self.cutter.ends_before(first_key, self.output.table_bytes()) {
-            self.output.end_table()?;
+            self.output.end_table_before(first_key)?;
         }
         self.output.add_block(&whole.block, &whole.stored, whole.block.seqno_range())
     }

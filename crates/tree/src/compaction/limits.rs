@@ -17,6 +17,7 @@ use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 use esker_mem::slice::Slice;
 
 use super::picker::{Plan, Shape};
+use super::readers::Readers;
 
 /// Where older data may lie that is no input of a job: disjoint inclusive key ranges, ascending.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +58,12 @@ impl OlderData {
         OlderData { ranges: joined }
     }
 
+    /// Whether none lies under the span from `start` up to and without `end`: a binary search.
+    pub fn is_apart_from(&self, order: &KeyOrder, start: &[u8], end: &[u8]) -> bool {
+        let at = self.ranges.partition_point(|(_, largest)| order.compare(largest, start) == Ordering::Less);
+        self.ranges.get(at).is_none_or(|(smallest, _)| order.compare(smallest, end) != Ordering::Less)
+    }
+
     /// The ranges, ascending and disjoint.
     pub fn ranges(&self) -> &[(Slice, Slice)] {
         &self.ranges
@@ -64,6 +71,13 @@ impl OlderData {
 }
 
 impl DropLimits {
+    /// Below it, a version that is its key's oldest data has no reader who could miss it: all see it, and no newer source may
+    /// hold an older version.
+    pub fn settled_below(&self, readers: &Readers) -> SeqNo {
+        let first_snapshot = readers.snapshots.first().copied().unwrap_or(MAX_SEQNO);
+        self.newer_lowest_seqno.min(readers.watermark).min(first_snapshot)
+    }
+
     /// The limits of a plan that was picked from this shape.
     pub fn of(plan: &Plan, shape: &Shape) -> DropLimits {
         let chosen: HashSet<TableId> = plan.tables().collect();

@@ -11,6 +11,7 @@
 //! 4. [`limits`]: what a plan leaves beside and below its inputs, hence what its output may forget.
 //! 5. [`stream`]: the one place that decides which entries are left out.
 //!    [`filter`]: what the owner of the tree has left out, or changed.
+//!    [`readers`]: who can still read; [`fragments`]: the range tombstones of a merge.
 //! 6. [`cut`]: where an output table ends.
 //!
 //! Everything here is a pure function of its arguments: no I/O, no locks, no clock.
@@ -20,9 +21,11 @@
 pub mod check;
 pub mod cut;
 pub mod filter;
+pub mod fragments;
 pub mod leveled;
 pub mod limits;
 pub mod major;
 pub mod picker;
+pub mod readers;
 pub mod stream;
 pub(crate) mod within;

@@ -86,6 +86,8 @@ pub struct TableShape {
     pub entries: u64,
     /// Deletes and weak deletes.
     pub tombstones: u64,
+    /// Range tombstones: each may hide more than the table holds.
+    pub range_tombstones: u64,
     /// The table may hold a version of some key that is *older* than one in an older run or a deeper level.
     /// Only trees whose caller hands out seqnos that cross a memtable's seal know such tables; what a merge of them
     /// inherits. It narrows what may be dropped (INV-DROP-6).

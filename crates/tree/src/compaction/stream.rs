@@ -25,8 +25,11 @@
 //! If seqnos may arrive out of order (INV-DROP-6), a newer source may hold an older version. [`DropLimits`] tells; then
 //! only seqnos below all such strays count as settled for the three last rules.
 //!
-//! Where things to come have their place: a range tombstone is a full version of every key that it covers, so its seqno
-//! joins `hidden_from` in [`DropStream::push`], and it forbids zeroing below it; expiry is asked for where a compaction filter is.
+//! A range tombstone is a full version of every key that it covers, so what it covers in its stripe goes, weak deletes too
+//! (INV-RANGE-4); it parts a weak delete or an operand from what is older; and a put keeps its seqno where 0 would be covered by
+//! what is written of range tombstones (INV-RANGE-6). Which of these go themselves is decided before ([`super::fragments`]).
+//!
+//! Where things to come have their place: expiry is asked for where a compaction filter is.
 //!
 //! Not here: which tables are merged ([`super::picker`]), where output tables end ([`super::cut`]).
 
@@ -35,13 +38,16 @@ mod judge;
 mod operands;
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
-use esker_mem::seqno::{MAX_SEQNO, SeqNo};
+use esker_mem::seqno::SeqNo;
 
 use super::filter::RunningFilter;
+use super::fragments::{Covering, Fragments};
 use super::limits::{DropLimits, OlderData};
+pub use super::readers::Readers;
 use crate::error::Error;
 use crate::merge_operator::SharedMergeOperator;
 use operands::Operands;
@@ -92,22 +98,17 @@ impl KeyTracker {
 
 /// Puts of different keys that stand together in the inputs, as a block of a table: see [`DropStream::pass`].
 #[derive(Clone, Copy, Debug)]
-pub struct Puts {
+pub struct Puts<'a> {
+    /// The first key.
+    pub first: &'a [u8],
+    /// The last key.
+    pub last: &'a [u8],
     /// Lower than or equal to all their seqnos.
     pub lowest_seqno: SeqNo,
     /// Higher than or equal to all their seqnos.
     pub highest_seqno: SeqNo,
     /// The seqno of the last of them.
     pub last_seqno: SeqNo,
-}
-
-/// Which read bounds are still in use.
-#[derive(Clone, Debug, Default)]
-pub struct Readers {
-    /// Every bound from here on may be read at. No write below it can come any more.
-    pub watermark: SeqNo,
-    /// Live bounds below the watermark, ascending. Empty if the watermark is already capped by live snapshots.
-    pub snapshots: Vec<SeqNo>,
 }
 
 /// What a merge left out, in entries.
@@ -164,6 +165,8 @@ pub struct DropStream {
     held: Held,
     operands: Operands,
     filter: Option<Box<RunningFilter>>,
+    /// What covers the current key, if any range tombstone is among the inputs.
+    covering: Option<Covering>,
     counts: DropCounts,
     #[cfg(test)]
     broken: Option<Rule>,
@@ -178,6 +181,9 @@ enum Rule {
     FoldsWithinStripe,
     FoldsOntoNothingAtBottom,
     FoldsOnlyNeighbours,
+    CoveredEntryGoes,
+    SeqnoStaysUnderRange,
+    RangeParts,
 }
 
 /// What waits for the next entry.
@@ -204,14 +210,14 @@ impl DropStream {
     /// A stream over keys of `order`, for the given readers, within the limits of the job's plan.
     pub fn new(order: KeyOrder, readers: Readers, limits: DropLimits) -> DropStream {
         let strays_from = limits.newer_lowest_seqno.min(readers.watermark);
-        let first_snapshot = readers.snapshots.first().copied().unwrap_or(MAX_SEQNO);
+        let settled_below = limits.settled_below(&readers);
         // Two versions that are not neighbours are no pair, and out of order nobody knows what lies between them.
         let pairs_below = if limits.out_of_order { 0 } else { strays_from };
         DropStream {
             order,
             readers,
             next_older: 0,
-            settled_below: strays_from.min(first_snapshot),
+            settled_below,
             pairs_below,
             strays_from,
             out_of_order: limits.out_of_order,
@@ -225,6 +231,7 @@ impl DropStream {
             held: Held::default(),
             operands: Operands::default(),
             filter: None,
+            covering: None,
             counts: DropCounts::default(),
             #[cfg(test)]
             broken: None,
@@ -258,6 +265,15 @@ impl DropStream {
         self.filter.take().map(|filter| *filter)
     }
 
+    /// The same over inputs with range tombstones.
+    #[must_use]
+    pub fn covered_by(mut self, fragments: Arc<Fragments>) -> DropStream {
+        if !fragments.is_empty() {
+            self.covering = Some(Covering::new(fragments, self.order.clone()));
+        }
+        self
+    }
+
     /// Takes the next entry of the merge; hands to `emit` what is to be written now: nothing, this entry (perhaps with
     /// seqno 0), or a weak delete that was held back and then this entry, or what operands were folded to.
     ///
@@ -269,10 +285,18 @@ impl DropStream {
         entry: Entry<'_>,
         emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let covered = self.covering.is_some() && self.is_covered(entry);
         if entry.is_new_key {
             self.release(emit)?;
             self.begin_key();
+        } else if covered && self.holds(Rule::RangeParts) {
+            // What waits is as new as the range tombstone, or it would be covered itself, so it has nothing to do with this.
+            self.release(emit)?;
         } else if self.waiting != Waiting::Nothing && self.meet(entry, emit)? {
+            return Ok(());
+        }
+        if covered && self.holds(Rule::CoveredEntryGoes) {
+            self.counts.shadowed += 1;
             return Ok(());
         }
         if entry.kind.is_tombstone() {
@@ -308,7 +332,12 @@ impl DropStream {
     ) -> Result<(), E> {
         self.hidden_from = self.hidden_behind(entry.seqno);
         // INV-DROP-5.
-        if self.zeroes && entry.seqno < self.settled_below && entry.seqno != 0 && self.is_oldest(entry.key) {
+        if self.zeroes
+            && entry.seqno < self.settled_below
+            && entry.seqno != 0
+            && self.is_oldest(entry.key)
+            && !(self.must_keep_seqno(entry) && self.holds(Rule::SeqnoStaysUnderRange))
+        {
             self.counts.zeroed += 1;
             return self.hand_out(Entry { seqno: 0, ..entry }, emit);
         }
@@ -323,13 +352,20 @@ impl DropStream {
     /// Those of `emit`; the stream is of no use afterwards.
     pub fn pass<E>(
         &mut self,
-        puts: Puts,
+        puts: Puts<'_>,
         emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
     ) -> Result<bool, E> {
         // A new key's newest version is hidden by nothing, so only its seqno could change (INV-DROP-5).
         let keeps_seqnos = puts.highest_seqno == 0 || puts.lowest_seqno >= self.settled_below;
         if self.zeroes && !keeps_seqnos || self.filter.is_some() {
             return Ok(false);
+        }
+        if let Some(covering) = &mut self.covering {
+            let newest = covering.newest_between(puts.first, puts.last);
+            if newest.is_some_and(|newest| newest > puts.lowest_seqno) {
+                return Ok(false);
+            }
+            covering.enter(puts.last);
         }
         self.release(emit)?;
         self.begin_key();
@@ -453,19 +489,30 @@ impl DropStream {
         self.release(emit).map(|()| false)
     }
 
-    /// From which seqno on older versions are hidden by a full version at `seqno`: the start of its stripe, or nothing if
-    /// it is not below the watermark.
+    /// See [`Readers::hidden_behind`].
     #[inline]
     fn hidden_behind(&self, seqno: SeqNo) -> SeqNo {
-        if seqno >= self.readers.watermark {
-            return NOTHING_HIDDEN;
+        self.readers.hidden_behind(seqno)
+    }
+
+    /// Takes note of the key of an entry, and says whether a range tombstone hides the entry from every reader who could see it
+    /// (INV-RANGE-4).
+    #[cold]
+    #[inline(never)]
+    fn is_covered(&mut self, entry: Entry<'_>) -> bool {
+        let Some(covering) = &mut self.covering else { return false };
+        if entry.is_new_key {
+            covering.enter(entry.key);
         }
-        let snapshots = &self.readers.snapshots;
-        if snapshots.is_empty() {
-            return 0;
-        }
-        let below = snapshots.partition_point(|bound| *bound <= seqno);
-        below.checked_sub(1).and_then(|i| snapshots.get(i)).copied().unwrap_or(0)
+        covering
+            .nearest_over(entry.seqno)
+            .is_some_and(|nearest| entry.seqno >= self.readers.hidden_behind(nearest))
+    }
+
+    /// Whether the entry's seqno keeps it from being covered by a range tombstone that is written (INV-RANGE-6).
+    #[inline]
+    fn must_keep_seqno(&self, entry: Entry<'_>) -> bool {
+        self.covering.as_ref().is_some_and(|covering| covering.keeps_up_to(entry.seqno))
     }
 
     /// Whether no data older than the job's inputs can exist for the key. Keys only ascend, so this is one step as a rule.
@@ -503,5 +550,7 @@ impl Held {
     }
 }
 
+#[cfg(test)]
+mod range_tests;
 #[cfg(test)]
 mod tests;

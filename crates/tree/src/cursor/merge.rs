@@ -26,6 +26,7 @@ use crate::cursor::Cursor;
 use crate::error::Result;
 
 /// What a merge may show by gliding.
+#[derive(Clone)]
 pub(crate) struct Reach {
     /// Entries at or above it are not shown.
     pub(crate) bound: SeqNo,
@@ -66,6 +67,8 @@ pub(crate) struct MergeCursor<C> {
     forward: bool,
     /// Without it, or under another order than that of bytes, nothing glides.
     reach: Option<Reach>,
+    /// What was allowed from the beginning, once that was confined.
+    whole_reach: Option<Reach>,
 }
 
 #[allow(
@@ -78,7 +81,16 @@ impl<C: Cursor> MergeCursor<C> {
         let mut children = Vec::with_capacity(USUAL_CHILDREN);
         children.extend(cursors.into_iter().map(|cursor| Child { cursor, head: 0, live: false }));
         let heads_order = order.is_bytes();
-        Self { children, order, heads_order, winner: NONE, rival: NONE, forward: true, reach: None }
+        Self {
+            children,
+            order,
+            heads_order,
+            winner: NONE,
+            rival: NONE,
+            forward: true,
+            reach: None,
+            whole_reach: None,
+        }
     }
 
     /// Allows to glide within `reach`.
@@ -145,6 +157,28 @@ impl<C: Cursor> MergeCursor<C> {
             let limits = [rival, end.as_deref()];
             winner.cursor.open_stretch(&Stretch { forward: self.forward, bound: reach.bound, limits, exact });
         }
+    }
+
+    /// Has every child skip that does not stand behind what is skipped, then elects.
+    fn skip(
+        &mut self,
+        wanted: impl Fn(&KeyOrder, &[u8]) -> bool,
+        mut skip: impl FnMut(&mut C) -> Result<bool>,
+    ) -> Result<bool> {
+        let winner = std::mem::replace(&mut self.winner, NONE);
+        let mut moved = false;
+        for child in self.children.iter_mut().filter(|child| child.live) {
+            if wanted(&self.order, child.cursor.key()) && skip(&mut child.cursor)? {
+                moved = true;
+                child.refresh();
+            }
+        }
+        if moved {
+            self.elect();
+        } else {
+            self.winner = winner;
+        }
+        Ok(moved)
     }
 
     /// Positions every child at `key` by `land`, then elects. What the children wait for they wait for side by side
@@ -318,6 +352,31 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
     #[inline]
     fn key_slice(&self) -> Slice {
         self.winner().key_slice()
+    }
+
+    fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        debug_assert!(self.forward, "a skip forward of a merge that goes backward");
+        let before =
+            |order: &KeyOrder, key: &[u8]| to.is_none_or(|to| order.compare(key, to) == Ordering::Less);
+        self.skip(before, |cursor| cursor.skip_forward(to, below))
+    }
+
+    fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        debug_assert!(!self.forward, "a skip backward of a merge that goes forward");
+        let behind =
+            |order: &KeyOrder, key: &[u8]| to.is_none_or(|to| order.compare(key, to) == Ordering::Greater);
+        self.skip(behind, |cursor| cursor.skip_backward(to, below))
+    }
+
+    fn confine(&mut self, within: Option<(Option<&Slice>, Option<&Slice>)>) {
+        if self.whole_reach.is_none() {
+            self.whole_reach = self.reach.take();
+        }
+        self.reach = self.whole_reach.as_ref().zip(within).map(|(whole, (start, end))| Reach {
+            bound: whole.bound,
+            upper: whole.upper.iter().chain(end).min().cloned(),
+            lower: whole.lower.iter().chain(start).max().cloned(),
+        });
     }
 
     #[inline(always)]

@@ -13,7 +13,9 @@
 //! An operand for the merge operator is folded onto what is under it: forward the source then stands *behind* what was
 //! folded, backward operands are kept as they come.
 //!
-//! Not here: bounds of a range ([`crate::scan`]).
+//! Not here: bounds of a range ([`crate::scan`]), range tombstones ([`covered`]).
+
+mod covered;
 
 use esker_format::data_block::walk::Glide;
 use esker_mem::comparator::KeyOrder;
@@ -24,6 +26,7 @@ use esker_mem::slice::Slice;
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::merge_operator::{SharedMergeOperator, fold};
+use crate::range_tombstones::cover::Cover;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stand {
@@ -54,6 +57,10 @@ pub(crate) struct VisibleCursor<C> {
     operands: Vec<Slice>,
     /// Whether `value` is under them. Backward only.
     has_base: bool,
+    /// What range tombstones cover; none without any.
+    cover: Option<Box<Cover>>,
+    /// The newest of them over the key that is being decided: it hides what is below.
+    hidden_below: SeqNo,
 }
 
 impl<C: Cursor> VisibleCursor<C> {
@@ -69,6 +76,8 @@ impl<C: Cursor> VisibleCursor<C> {
             merge_operator: None,
             operands: Vec::new(),
             has_base: false,
+            cover: None,
+            hidden_below: 0,
         }
     }
 
@@ -212,6 +221,9 @@ impl<C: Cursor> VisibleCursor<C> {
     #[inline]
     fn settle_forward(&mut self, decided: bool) -> Result<()> {
         self.stand = Stand::Nowhere;
+        if self.cover.is_some() {
+            return self.settle_forward_covered(decided);
+        }
         let mut decided = decided;
         while self.source.valid() {
             let passed = decided && self.order.same_key(self.source.key(), &self.key);
@@ -235,38 +247,54 @@ impl<C: Cursor> VisibleCursor<C> {
     /// From where the source stands, goes backward to a key with a visible entry.
     fn settle_backward(&mut self) -> Result<()> {
         self.stand = Stand::Nowhere;
+        if self.cover.is_some() {
+            return self.settle_backward_covered();
+        }
         while self.source.valid() {
             self.remember_key();
             self.operands.clear();
             let mut live = false;
             while self.source.valid() && self.order.same_key(self.source.key(), &self.key) {
                 if self.source.seqno() < self.bound {
-                    let kind = self.source.kind();
-                    if kind == Kind::Merge {
-                        self.take_operand(live);
-                    } else {
-                        self.operands.clear();
-                    }
-                    live = !kind.is_tombstone();
-                    if live {
-                        if kind != Kind::Merge {
-                            self.value = self.source.value_slice();
-                        }
-                        if !self.order.identity() {
-                            self.remember_key();
-                        }
-                    }
+                    live = self.take_version(live);
                 }
                 self.source.prev()?;
             }
             if live {
-                if !self.operands.is_empty() {
-                    self.fold_backward()?;
-                }
-                self.stand = Stand::Before;
-                return Ok(());
+                return self.show_backward();
             }
         }
+        Ok(())
+    }
+
+    /// Backward, the next newer visible version of the key, on which the source stands; `live` says whether what is under it has
+    /// a value. Says whether the key has one now.
+    #[inline]
+    fn take_version(&mut self, live: bool) -> bool {
+        let kind = self.source.kind();
+        if kind == Kind::Merge {
+            self.take_operand(live);
+        } else {
+            self.operands.clear();
+        }
+        if !kind.is_tombstone() {
+            if kind != Kind::Merge {
+                self.value = self.source.value_slice();
+            }
+            if !self.order.identity() {
+                self.remember_key();
+            }
+        }
+        !kind.is_tombstone()
+    }
+
+    /// Backward, behind all versions of a key that has a value: shows it.
+    #[inline]
+    fn show_backward(&mut self) -> Result<()> {
+        if !self.operands.is_empty() {
+            self.fold_backward()?;
+        }
+        self.stand = Stand::Before;
         Ok(())
     }
 
@@ -277,7 +305,10 @@ impl<C: Cursor> VisibleCursor<C> {
         self.remember_key();
         self.operands.clear();
         let mut base = None;
-        while self.source.valid() && self.order.same_key(self.source.key(), &self.key) {
+        while self.source.valid()
+            && self.source.seqno() >= self.hidden_below
+            && self.order.same_key(self.source.key(), &self.key)
+        {
             match self.source.kind() {
                 Kind::Merge => self.operands.push(self.source.value_slice()),
                 Kind::Put | Kind::BlobPointer => base = Some(self.source.value_slice()),

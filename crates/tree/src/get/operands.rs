@@ -54,6 +54,9 @@ pub(crate) fn fold(core: &Core, view: &View, wanted: Wanted<'_>) -> Result<Slice
 fn collect(core: &Core, view: &View, wanted: Wanted<'_>) -> Result<Chain> {
     let order = core.order();
     let mut chain = Chain::default();
+    if let Some(cover) = view.newest_covering(wanted.key, wanted.bound, order) {
+        chain.take_cover(cover);
+    }
     for generation in view.generations() {
         let highest = generation.memtable.highest_seqno();
         if highest.is_some_and(|highest| !chain.is_settled_by(highest)) {
@@ -74,6 +77,13 @@ impl Chain {
     /// Whether nothing up to `highest_seqno` counts.
     fn is_settled_by(&self, highest_seqno: SeqNo) -> bool {
         self.versions.last().is_some_and(|last| last.kind != Kind::Merge && last.seqno >= highest_seqno)
+    }
+
+    /// Takes note of a range tombstone over the key, as a deletion just below it: it covers strictly smaller numbers
+    /// (INV-RANGE-1).
+    fn take_cover(&mut self, seqno: SeqNo) {
+        let deleted = |seqno| Found { seqno, kind: Kind::Delete, value: Slice::empty() };
+        self.versions.extend(seqno.checked_sub(1).map(deleted));
     }
 
     /// Takes what `source` has of the key.

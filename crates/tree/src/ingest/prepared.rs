@@ -85,12 +85,8 @@ impl PreparedIngestion {
     }
 
     fn overlaps(&self, generation: &Generation) -> bool {
-        let memtable = &generation.memtable;
-        !memtable.is_empty()
-            && self
-                .tables
-                .iter()
-                .any(|table| memtable.has_key_within(&table.smallest_key, &table.largest_key))
+        let holds = |table: &AddedTable| generation.has_any_within(&table.smallest_key, &table.largest_key);
+        !generation.is_empty() && self.tables.iter().any(holds)
     }
 
     /// Installs all tables as of `seqno`: they are read at once by whoever reads above it, and durable when this returns.

@@ -147,6 +147,14 @@ impl Cursor for Source {
         on_source!(&self, c => Cursor::key_slice(c))
     }
 
+    fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        on_source!(&mut self, c => Cursor::skip_forward(c, to, below))
+    }
+
+    fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        on_source!(&mut self, c => Cursor::skip_backward(c, to, below))
+    }
+
     fn open_stretch(&mut self, stretch: &Stretch<'_>) {
         on_source!(&mut self, c => c.open_stretch(stretch));
     }

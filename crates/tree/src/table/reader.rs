@@ -1,7 +1,7 @@
 //! A table opened for reading: point lookups and blocks for cursors.
 //!
-//! Opening reads the tail of the file once: footer, properties, index and filter. Index and filter stay resident with
-//! the table and count against the cache's capacity. A lookup then costs a filter probe, a search in the resident
+//! Opening reads the tail of the file once: footer, properties, index, filter and range tombstones. The latter three stay resident
+//! with the table and count against the cache's capacity. A lookup then costs a filter probe, a search in the resident
 //! index, a block from the cache or the file, and a search in the block.
 //!
 //! Every block is verified when it is read from the file, never after it is cached.
@@ -25,6 +25,7 @@ use esker_format::ids::TableId;
 use esker_format::index_block::Index;
 use esker_format::manifest::AddedTable;
 use esker_format::properties::Properties;
+use esker_format::range_tombstones::RangeTombstones;
 use esker_format::table::{FOOTER_BYTES, Footer};
 use esker_mem::buffer::Buffer;
 use esker_mem::comparator::KeyOrder;
@@ -38,6 +39,7 @@ use crate::error::{Error, Result};
 use crate::found::{Found, Keep};
 use crate::metrics::Metrics;
 use crate::prefix_extractor::SharedPrefixExtractor;
+use crate::range_tombstones::span::RangeDelete;
 
 /// What all tables of a tree share.
 #[derive(Clone)]
@@ -60,6 +62,7 @@ pub(crate) struct Table {
     meta: AddedTable,
     index: Index,
     filter: Option<Filter>,
+    range_tombstones: Option<Arc<RangeTombstones>>,
     properties: Properties,
     slots: BlockSlots,
     /// How much of a block stands before its first entry: the most of all blocks that were read from the file, so far.
@@ -94,19 +97,23 @@ impl Table {
         };
         let properties =
             Properties::decode(&block(BlockType::Properties, footer.properties)?).map_err(corrupt)?;
-        check_readable(&source, &path, &footer, &properties)?;
+        check_readable(&source, &path, &properties)?;
         if meta.global_seqno.is_some() && properties.highest_seqno != 0 {
             let rule = "entries have no numbers of their own beside a global one";
             return Err(corrupt(DecodeError::invalid("table", footer_at, rule)));
-        }
-        if meta.largest_key_is_exclusive {
-            return Err(Error::Unsupported { path, what: "a key range that ends with a range tombstone" });
         }
         let no_index = || corrupt(DecodeError::invalid("footer", footer_at, "a table has an index"));
         let index = block(BlockType::Index, footer.index.ok_or_else(no_index)?)?;
         let index = Index::decode(index).map_err(corrupt)?;
         let filter = match footer.filter {
             Some(at) => Some(Filter::decode(block(BlockType::Filter, at)?).map_err(corrupt)?),
+            None => None,
+        };
+        let range_tombstones = match footer.range_tombstones {
+            Some(at) => {
+                let payload = block(BlockType::RangeTombstones, at)?;
+                Some(Arc::new(RangeTombstones::decode(&payload, &source.order).map_err(corrupt)?))
+            }
             None => None,
         };
         for i in 0..index.len() {
@@ -116,7 +123,8 @@ impl Table {
         }
         let slots = source.cache.slots(file, index.len());
         let filter_bytes = filter.as_ref().map_or(0, Filter::memory_bytes);
-        let resident_bytes = index.memory_bytes() + filter_bytes + slots.memory_bytes();
+        let tombstone_bytes = range_tombstones.as_ref().map_or(0, |tombstones| tombstones.memory_bytes());
+        let resident_bytes = index.memory_bytes() + filter_bytes + tombstone_bytes + slots.memory_bytes();
         let resident = source.cache.hold_resident(resident_bytes as u64);
         Ok(Self {
             lead_bytes: AtomicUsize::new(0),
@@ -129,6 +137,7 @@ impl Table {
             meta,
             index,
             filter,
+            range_tombstones,
             properties,
             slots,
         })
@@ -154,6 +163,25 @@ impl Table {
 
     pub(crate) fn properties(&self) -> &Properties {
         &self.properties
+    }
+
+    /// The range tombstones, if there are any.
+    pub(crate) fn range_tombstones(&self) -> Option<&Arc<RangeTombstones>> {
+        self.range_tombstones.as_ref()
+    }
+
+    /// Each range tombstone over each of its fragments.
+    pub(crate) fn range_deletes(&self) -> impl Iterator<Item = RangeDelete> + '_ {
+        self.range_tombstones.iter().flat_map(|tombstones| {
+            let fragments = tombstones.fragments().iter();
+            fragments.flat_map(|fragment| {
+                tombstones.seqnos(fragment).iter().map(|&seqno| RangeDelete {
+                    start: fragment.start.clone(),
+                    end: fragment.end.clone(),
+                    seqno,
+                })
+            })
+        })
     }
 
     /// The smallest user key.
@@ -399,16 +427,13 @@ fn read(source: &TableSource, path: &Path, file: FileKey, offset: u64, len: u64)
 }
 
 /// Refuses what this build would misread.
-fn check_readable(source: &TableSource, path: &Path, footer: &Footer, properties: &Properties) -> Result<()> {
+fn check_readable(source: &TableSource, path: &Path, properties: &Properties) -> Result<()> {
     let unsupported = |what| Err(Error::Unsupported { path: path.to_path_buf(), what });
     if properties.comparator != source.order.name() {
         return Err(Error::WrongComparator {
             stored: properties.comparator.clone(),
             given: source.order.name().to_owned(),
         });
-    }
-    if footer.range_tombstones.is_some() {
-        return unsupported("range tombstones");
     }
     let (stored, given) = (properties.merge_operator.as_deref(), source.merge_operator.as_deref());
     if properties.merges > 0 && stored != given {

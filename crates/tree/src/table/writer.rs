@@ -9,6 +9,8 @@
 //! The file is written under its final name: a table becomes part of a tree by the manifest alone, and one that no
 //! manifest names is an orphan that the next open deletes (INV-FLUSH-2).
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use esker_format::index_block::builder::IndexBuilder;
 use esker_format::index_block::separator::shortest_separator;
 use esker_format::manifest::AddedTable;
 use esker_format::properties::Properties;
+use esker_format::range_tombstones::RangeTombstonesBuilder;
 use esker_format::table::{FORMAT_VERSION, Footer};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
@@ -67,6 +70,10 @@ pub(crate) struct TableWriter {
     /// A closed block whose index entry waits for the next key.
     closed: Option<Closed>,
     filter_keys: Option<FilterKeys>,
+    ranges: RangeTombstonesBuilder,
+    /// The first and the last key that range tombstones reach, and their seqnos.
+    range_bounds: Option<(Slice, Slice)>,
+    range_seqnos: BTreeSet<SeqNo>,
     properties: Properties,
     id: TableId,
     smallest: Slice,
@@ -119,6 +126,9 @@ impl TableWriter {
             index: IndexBuilder::new(is_bytes),
             closed: None,
             filter_keys,
+            ranges: RangeTombstonesBuilder::new(),
+            range_bounds: None,
+            range_seqnos: BTreeSet::new(),
             properties,
             id,
             smallest: Slice::empty(),
@@ -220,6 +230,23 @@ impl TableWriter {
         self.note_block(BlockHandle { offset, len: stored.len() as u64 }, seqnos)
     }
 
+    /// Adds the span from `start` up to and without `end`, behind the last one, and the seqnos of the range tombstones over it,
+    /// descending. May come before, amid and behind the entries.
+    pub(crate) fn add_range_tombstone(&mut self, start: &Slice, end: &Slice, seqnos: &[SeqNo]) {
+        self.ranges.add(start, end, seqnos);
+        let first = self.range_bounds.take().map_or_else(|| start.clone(), |(first, _)| first);
+        self.range_bounds = Some((first, end.clone()));
+        self.range_seqnos.extend(seqnos);
+    }
+
+    /// The last key so far; none before the first.
+    pub(crate) fn last_key(&self) -> Option<&[u8]> {
+        if self.properties.entries == 0 {
+            return None;
+        }
+        Some(if self.block.is_empty() { &self.last_key } else { self.block.last_key() })
+    }
+
     /// Takes note of the first key of a block: it parts this one from the block before.
     fn begin_block(&mut self, key: &[u8], is_new_key: bool) {
         if self.closed.is_some() {
@@ -284,13 +311,18 @@ impl TableWriter {
         BlockHandle { offset, len }
     }
 
-    /// Ends the table: writes what is left, and syncs. At least one entry must have been added.
+    /// Ends the table: writes what is left, and syncs. At least one entry or range tombstone must have been added.
     pub(crate) fn finish(mut self) -> Result<AddedTable> {
-        debug_assert!(self.properties.entries > 0, "a table holds at least one entry");
+        debug_assert!(self.properties.entries > 0 || !self.ranges.is_empty(), "a table holds something");
         if !self.block.is_empty() {
             self.close_block()?;
         }
         self.index_closed(None);
+        let range_tombstones = (!self.ranges.is_empty()).then(|| {
+            self.payload.clear();
+            self.ranges.finish(&mut self.payload);
+            self.add_metadata(BlockType::RangeTombstones, Codec::None)
+        });
         let filter = self.filter_keys.take().map(|keys| {
             self.payload.clear();
             self.properties.prefix_extractor = keys.finish(&mut self.payload);
@@ -299,17 +331,43 @@ impl TableWriter {
         self.payload.clear();
         self.index.finish(&mut self.payload);
         let index = self.add_metadata(BlockType::Index, self.options.index_codec);
-        self.properties.smallest_key = self.smallest.clone();
-        self.properties.largest_key = Slice::new(&self.last_key);
+        let largest_is_exclusive = self.note_bounds();
         self.payload.clear();
         self.properties.encode(&mut self.payload);
         let properties = self.add_metadata(BlockType::Properties, Codec::None);
-        let footer = Footer { index: Some(index), filter, range_tombstones: None, properties };
+        let footer = Footer { index: Some(index), filter, range_tombstones, properties };
         self.buffer.extend_from_slice(&footer.encode());
         self.write_buffer()?;
         self.file.sync_data().map_err(|e| Error::io("sync", &self.path, e))?;
         self.finished = true;
-        Ok(self.meta())
+        Ok(AddedTable { largest_key_is_exclusive: largest_is_exclusive, ..self.meta() })
+    }
+
+    /// Enters the bounds of entries and range tombstones into the properties (INV-RANGE-7); says whether the largest key is but
+    /// the end of a range tombstone.
+    fn note_bounds(&mut self) -> bool {
+        let properties = &mut self.properties;
+        (properties.smallest_key, properties.largest_key) =
+            (self.smallest.clone(), Slice::new(&self.last_key));
+        let Some((first, end)) = self.range_bounds.take() else { return false };
+        properties.range_tombstones = self.range_seqnos.len() as u64;
+        let seqnos = self.range_seqnos.first().zip(self.range_seqnos.last());
+        if let Some((&lowest, &highest)) = seqnos {
+            properties.lowest_seqno = properties.lowest_seqno.min(lowest);
+            properties.highest_seqno = properties.highest_seqno.max(highest);
+        }
+        let (order, is_empty) = (&self.options.order, properties.entries == 0);
+        if is_empty || order.compare(&first, &properties.smallest_key) == Ordering::Less {
+            properties.smallest_key = first;
+        }
+        // The end itself is not covered, so up to a key that is here it adds nothing.
+        let reaches_on = is_empty || order.compare(&end, &properties.largest_key) == Ordering::Greater;
+        let after_last = order.is_bytes() && end.strip_suffix(&[0]) == Some(&*self.last_key);
+        if !reaches_on || (!is_empty && after_last) {
+            return false;
+        }
+        properties.largest_key = end;
+        true
     }
 
     /// What the manifest says of the finished table.
@@ -323,6 +381,7 @@ impl TableWriter {
             highest_seqno: self.properties.highest_seqno,
             entries: self.properties.entries,
             point_tombstones: self.properties.point_tombstones(),
+            range_tombstones: self.properties.range_tombstones,
             created_unix_millis: self.properties.created_unix_millis,
             ..AddedTable::default()
         }

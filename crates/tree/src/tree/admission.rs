@@ -60,6 +60,21 @@ impl Tree {
         self.remove(key, seqno)
     }
 
+    /// As [`Self::remove_range`], if there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::StorageFull`]; those of [`Self::remove_range`].
+    pub fn try_remove_range(
+        &self,
+        start: impl AsRef<[u8]>,
+        end: impl AsRef<[u8]>,
+        seqno: SeqNo,
+    ) -> Result<(u64, u64)> {
+        admission::admit(&self.0, 1, start.as_ref().len() + end.as_ref().len())?;
+        self.remove_range(start, end, seqno)
+    }
+
     /// As [`Self::remove_weak`], if there is room.
     ///
     /// # Errors

@@ -147,13 +147,13 @@ impl Tree {
     /// The highest sequence number in memory.
     #[must_use]
     pub fn get_highest_memtable_seqno(&self) -> Option<SeqNo> {
-        self.0.state.view().generations().filter_map(|generation| generation.memtable.highest_seqno()).max()
+        self.0.state.view().generations().filter_map(|generation| generation.highest_seqno()).max()
     }
 
     /// The lowest sequence number that is in memory only.
     #[must_use]
     pub fn lowest_unflushed_seqno(&self) -> Option<SeqNo> {
-        self.0.state.view().generations().filter_map(|generation| generation.memtable.lowest_seqno()).min()
+        self.0.state.view().generations().filter_map(|generation| generation.lowest_seqno()).min()
     }
 
     /// The highest sequence number of the tree.

@@ -11,6 +11,8 @@ use crate::apply;
 use crate::batch::WriteBatch;
 use crate::error::Result;
 use crate::memtable::Reservation;
+use crate::range_tombstones::span::RangeDelete;
+use crate::remove_range;
 use crate::tree::Tree;
 use crate::write;
 
@@ -71,6 +73,57 @@ impl Tree {
         write::merge(&self.0, key.as_ref(), operand.as_ref(), seqno)
     }
 
+    /// Deletes all keys from `start` up to and without `end`, in the order of the tree: hides every version with a smaller
+    /// sequence number. A range that ends where it begins changes nothing. The cost does not depend on how many keys there
+    /// are.
+    ///
+    /// ```
+    /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+    /// for key in ["a", "b", "c"] {
+    ///     tree.insert(key, "value", seqno.next())?;
+    /// }
+    /// tree.remove_range("a", "c", seqno.next())?;
+    /// tree.insert("b", "again", seqno.next())?;
+    /// let left: Vec<_> = tree.iter(SeqNo::MAX)?.map(|entry| entry.key()).collect::<Result<_, _>>()?;
+    /// assert_eq!(left, ["b", "c"].map(esker_tree::Slice::from));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::insert`]; [`crate::Error::InvertedRange`] if `end` comes before `start`.
+    pub fn remove_range(
+        &self,
+        start: impl AsRef<[u8]>,
+        end: impl AsRef<[u8]>,
+        seqno: SeqNo,
+    ) -> Result<(u64, u64)> {
+        remove_range::remove_range(&self.0, start.as_ref(), end.as_ref(), seqno)
+    }
+
+    /// Deletes all keys that begin with `prefix`, as [`Self::remove_range`]; all keys if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::insert`]; [`crate::Error::NoPrefixRange`] under another order than that of bytes, where such keys need
+    /// not be neighbours.
+    pub fn remove_prefix(&self, prefix: impl AsRef<[u8]>, seqno: SeqNo) -> Result<(u64, u64)> {
+        remove_range::remove_prefix(&self.0, prefix.as_ref(), seqno)
+    }
+
+    /// Whether a range may be deleted: for callers who log it before [`crate::Apply::remove_range`]. False if it ends where it
+    /// begins, so that there is nothing to delete.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::remove_range`].
+    pub fn check_range(&self, start: &[u8], end: &[u8]) -> Result<bool> {
+        write::check_range(self.order(), start, end)
+    }
+
     /// Applies a batch: all of its operations under one sequence number. Readers see none of it at a bound up to `seqno`, and
     /// all of it above; so whoever publishes bounds does that when this has returned. All of it lies in one memtable, and is
     /// flushed at once.
@@ -124,6 +177,15 @@ impl Tree {
     /// [`crate::Error::WrongComparator`] if it has another order than the tree, [`crate::Error::SeqnoTooHigh`] if it holds
     /// a number over the maximum. Nothing is changed then.
     pub fn install_sealed(&self, memtable: SortedMemtable) -> Result<()> {
-        write::install_sealed(&self.0, memtable)
+        self.install_sealed_with(memtable, Vec::new())
+    }
+
+    /// As [`Self::install_sealed`], with range deletes beside the entries. Either may be empty.
+    ///
+    /// # Errors
+    ///
+    /// As there; [`crate::Error::InvertedRange`], [`crate::Error::KeyTooLong`].
+    pub fn install_sealed_with(&self, memtable: SortedMemtable, ranges: Vec<RangeDelete>) -> Result<()> {
+        write::install_sealed(&self.0, memtable, ranges)
     }
 }

@@ -11,7 +11,13 @@ use esker_mem::comparator::KeyOrder;
 use esker_mem::head::head;
 use esker_mem::seqno::SeqNo;
 
+use crate::range_tombstones::run::RunTombstones;
 use crate::table::reader::Table;
+
+/// The range tombstones of tables in key order.
+fn tombstones_of(tables: &[Arc<Table>]) -> RunTombstones {
+    RunTombstones::new(tables.iter().filter_map(|table| table.range_tombstones().cloned()))
+}
 
 /// Tables that are counted rather than searched: two cache lines of heads.
 const FEW_TABLES: usize = 16;
@@ -24,6 +30,7 @@ pub(crate) struct Run {
     /// Under byte order: the heads of the largest keys.
     heads: Vec<u64>,
     highest_seqno: SeqNo,
+    tombstones: RunTombstones,
 }
 
 impl Run {
@@ -33,7 +40,8 @@ impl Run {
         let heads =
             if order.is_bytes() { tables.iter().map(|t| head(t.largest())).collect() } else { Vec::new() };
         let highest_seqno = tables.iter().map(|t| t.highest_seqno()).max().unwrap_or(0);
-        Self { id, tables, heads, highest_seqno }
+        let tombstones = tombstones_of(&tables);
+        Self { id, tables, heads, highest_seqno, tombstones }
     }
 
     pub(crate) fn id(&self) -> RunId {
@@ -48,6 +56,12 @@ impl Run {
     #[inline]
     pub(crate) fn highest_seqno(&self) -> SeqNo {
         self.highest_seqno
+    }
+
+    /// The range tombstones of all its tables.
+    #[inline]
+    pub(crate) fn tombstones(&self) -> &RunTombstones {
+        &self.tombstones
     }
 
     /// The index of the first table whose largest key is at or after `key`.
@@ -84,7 +98,8 @@ impl Run {
     pub(crate) fn part(&self, range: std::ops::Range<usize>) -> Self {
         let tables = self.tables.get(range.clone()).unwrap_or_default().to_vec();
         let heads = self.heads.get(range).unwrap_or_default().to_vec();
-        Self { id: self.id, tables, heads, highest_seqno: self.highest_seqno }
+        let tombstones = tombstones_of(&tables);
+        Self { id: self.id, tables, heads, highest_seqno: self.highest_seqno, tombstones }
     }
 
     /// Whether the tables are in order and disjoint.

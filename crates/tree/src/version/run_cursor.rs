@@ -1,8 +1,9 @@
 //! The cursor over a run: its tables one after the other.
 //!
-//! Only the table that the cursor stands in is open. Tables of a run are disjoint and none is empty, so leaving one
-//! at its end means entering the next at its start.
+//! Only the table that the cursor stands in is open. Tables of a run are disjoint, so leaving one at its end means entering the
+//! next at its start. A table may hold nothing but range tombstones, and is passed over.
 
+use std::cmp::Ordering::{Greater, Less};
 use std::sync::Arc;
 
 use esker_format::data_block::walk::{Glide, Stretch};
@@ -14,6 +15,7 @@ use esker_mem::slice::Slice;
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::table::cursor::{Fill, TableCursor};
+use crate::table::reader::Table;
 use crate::version::Version;
 use crate::version::run::Run;
 
@@ -56,6 +58,60 @@ impl RunCursor {
         self.table.as_mut()
     }
 
+    /// Goes to the first entry of the tables from the `at`-th on.
+    fn first_from(&mut self, mut at: usize) -> Result<()> {
+        while let Some(table) = self.enter(Some(at)) {
+            table.seek_to_first()?;
+            if table.valid() {
+                break;
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+
+    /// Goes to the last entry of the tables up to the `at`-th.
+    fn last_up_to(&mut self, mut at: Option<usize>) -> Result<()> {
+        while let Some(table) = self.enter(at) {
+            table.seek_to_last()?;
+            if table.valid() {
+                break;
+            }
+            at = at.and_then(|at| at.checked_sub(1));
+        }
+        Ok(())
+    }
+
+    /// Passes over tables, and the part of a table, that lie before `to` (behind it when going backward) and hold nothing from
+    /// `below` on. Tables that are passed over are not read.
+    #[cold]
+    fn skip(&mut self, to: Option<&[u8]>, below: SeqNo, forward: bool) -> Result<bool> {
+        let tables = self.run().map(Run::tables).unwrap_or_default();
+        let is_old = |table: &Arc<Table>| table.highest_seqno() < below;
+        let is_passed = |table: &Arc<Table>| {
+            is_old(table)
+                && to.is_none_or(|to| match forward {
+                    true => self.order.compare(table.largest(), to) == Less,
+                    false => self.order.compare(table.smallest(), to) == Greater,
+                })
+        };
+        if !self.valid() || !tables.get(self.at).is_some_and(is_old) {
+            return Ok(false);
+        }
+        let mut at = Some(self.at);
+        while at.and_then(|at| tables.get(at)).is_some_and(is_passed) {
+            at = at.and_then(|at| if forward { Some(at + 1) } else { at.checked_sub(1) });
+        }
+        let ends_here = at.and_then(|at| tables.get(at)).is_some_and(is_old);
+        match (to.filter(|_| ends_here), forward) {
+            (Some(to), true) => self.seek(to)?,
+            (Some(to), false) => self.seek_for_prev(to)?,
+            (None, true) => self.first_from(at.unwrap_or(usize::MAX))?,
+            (None, false) => self.last_up_to(at)?,
+        }
+        Ok(true)
+    }
+
     #[inline]
     fn run(&self) -> Option<&Run> {
         self.version.runs().get(self.run)
@@ -75,12 +131,11 @@ impl Cursor for RunCursor {
     }
 
     fn seek_to_first(&mut self) -> Result<()> {
-        self.enter(Some(0)).map_or(Ok(()), TableCursor::seek_to_first)
+        self.first_from(0)
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
-        let last = self.run().and_then(|run| run.tables().len().checked_sub(1));
-        self.enter(last).map_or(Ok(()), TableCursor::seek_to_last)
+        self.last_up_to(self.run().and_then(|run| run.tables().len().checked_sub(1)))
     }
 
     fn seek(&mut self, key: &[u8]) -> Result<()> {
@@ -105,7 +160,17 @@ impl Cursor for RunCursor {
     }
 
     fn land(&mut self, key: &[u8]) -> Result<()> {
-        if self.beyond { Ok(()) } else { self.table.as_mut().map_or(Ok(()), |table| table.land(key)) }
+        if self.beyond {
+            return Ok(());
+        }
+        if let Some(table) = self.table.as_mut() {
+            table.land(key)?;
+            if table.valid() {
+                return Ok(());
+            }
+        }
+        // Range tombstones reach beyond the last entry.
+        self.first_from(self.at + 1)
     }
 
     fn land_for_prev(&mut self, key: &[u8]) -> Result<()> {
@@ -118,7 +183,7 @@ impl Cursor for RunCursor {
                 return Ok(());
             }
         }
-        self.enter(self.at.checked_sub(1)).map_or(Ok(()), TableCursor::seek_to_last)
+        self.last_up_to(self.at.checked_sub(1))
     }
 
     #[inline]
@@ -129,7 +194,7 @@ impl Cursor for RunCursor {
                 return Ok(());
             }
         }
-        self.enter(Some(self.at + 1)).map_or(Ok(()), TableCursor::seek_to_first)
+        self.first_from(self.at + 1)
     }
 
     #[inline]
@@ -140,7 +205,15 @@ impl Cursor for RunCursor {
                 return Ok(());
             }
         }
-        self.enter(self.at.checked_sub(1)).map_or(Ok(()), TableCursor::seek_to_last)
+        self.last_up_to(self.at.checked_sub(1))
+    }
+
+    fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        self.skip(to, below, true)
+    }
+
+    fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        self.skip(to, below, false)
     }
 
     #[inline(always)]

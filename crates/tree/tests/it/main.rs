@@ -25,6 +25,7 @@ mod model;
 mod overlays;
 mod own_log;
 mod prefixes;
+mod ranges;
 mod reads;
 mod routes;
 mod sealed;

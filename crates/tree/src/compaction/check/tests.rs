@@ -17,6 +17,7 @@ fn table(id: u64, smallest: &str, largest: &str) -> TableShape {
         highest_seqno: 9,
         entries: 1,
         tombstones: 0,
+        range_tombstones: 0,
         out_of_order: false,
         busy: false,
     }

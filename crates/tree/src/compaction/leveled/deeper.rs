@@ -34,21 +34,23 @@ pub(super) fn pick_topmost(options: &Leveled, shape: &Shape) -> Option<Plan> {
     pick_from(options, shape, level, |_| true, "settling")
 }
 
-/// A table of which half are tombstones, towards the data that they hide.
+/// A table of which half are tombstones, or that has a range tombstone, towards the data that they hide.
 pub(super) fn pick_tombstones(options: &Leveled, shape: &Shape) -> Option<Plan> {
-    let heavy =
-        |table: &TableShape| table.tombstones > 0 && table.tombstones.saturating_mul(2) >= table.entries;
+    let heavy = |table: &TableShape| {
+        let many = table.tombstones > 0 && table.tombstones.saturating_mul(2) >= table.entries;
+        many || table.range_tombstones > 0
+    };
     (1..shape.last_level()).find_map(|level| pick_from(options, shape, level, heavy, "many tombstones"))
 }
 
-/// A table of the last level with an eighth of tombstones. They were kept for readers who could see what they hide; once
+/// A table of the last level with an eighth of tombstones, or a range tombstone. They were kept for readers who could see what they hide; once
 /// those have gone, nothing but a rewrite of the table alone removes them.
 pub(super) fn pick_tombstones_of_last_level(options: &Leveled, shape: &Shape) -> Option<Plan> {
     let level = shape.last_level();
     let [run] = shape.runs(level) else { return None };
     let mut heavy = run.tables.iter().filter(|table| {
         let many = table.tombstones > 0 && table.tombstones.saturating_mul(8) >= table.entries;
-        many && !table.busy && table.highest_seqno < shape.watermark
+        (many || table.range_tombstones > 0) && !table.busy && table.highest_seqno < shape.watermark
     });
     heavy.find_map(|table| {
         let plan = rewrite(options, shape, &Taken { level, run, tables: vec![table] }, "many tombstones")?;
@@ -85,7 +87,9 @@ fn cost(shape: &Shape, below: usize, table: &TableShape) -> u128 {
     let overlap = u128::from(overlap_bytes(shape, below, Hull::of(table)));
     let tombstones =
         u128::from(table.tombstones) * u128::from(table.size_bytes) / u128::from(table.entries.max(1));
-    (overlap << 32) / (u128::from(table.size_bytes) + tombstones).max(1)
+    // What a range tombstone meets goes without being rewritten, as a rule.
+    let ranges = if table.range_tombstones > 0 { overlap } else { 0 };
+    (overlap << 32) / (u128::from(table.size_bytes) + tombstones + ranges).max(1)
 }
 
 /// The table, and the idle tables next to it that lie within what it makes the next level rewrite.

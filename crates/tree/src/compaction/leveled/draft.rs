@@ -149,7 +149,8 @@ pub(super) fn rewrite(
 fn may_move(options: &Leveled, shape: &Shape, upper: &[Taken<'_>], output_level: usize) -> bool {
     upper.iter().flat_map(|taken| taken.tables.iter()).all(|table| {
         // In the last level a merge drops tombstones; a move would keep them for ever.
-        let keeps_tombstones = output_level == shape.last_level() && table.tombstones > 0;
+        let keeps_tombstones =
+            output_level == shape.last_level() && table.tombstones + table.range_tombstones > 0;
         let overlap = overlap_bytes(shape, output_level + 1, Hull::of(table));
         let large = table.size_bytes >= options.small_table_bytes();
         large && !keeps_tombstones && overlap <= options.max_overlap_bytes()

@@ -68,6 +68,7 @@ fn parse_table(text: &str) -> TableShape {
         highest_seqno: 100,
         entries: mib * 1000,
         tombstones: 0,
+        range_tombstones: 0,
         out_of_order: false,
         busy: false,
     };

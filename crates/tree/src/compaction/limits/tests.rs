@@ -13,6 +13,7 @@ fn table(id: u64, smallest: &str, largest: &str, out_of_order: bool) -> TableSha
         highest_seqno: id * 10 + 9,
         entries: 1,
         tombstones: 0,
+        range_tombstones: 0,
         out_of_order,
         busy: false,
     }

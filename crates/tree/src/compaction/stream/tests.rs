@@ -10,6 +10,8 @@ use std::sync::Arc;
 use esker_mem::comparator::{KeyOrder, UserComparator};
 use esker_mem::slice::Slice;
 
+use esker_mem::seqno::MAX_SEQNO;
+
 use super::*;
 use crate::error::MergeError;
 use crate::merge_operator::MergeOperator;
@@ -622,8 +624,13 @@ fn puts_pass_unseen_only_where_pushing_changes_nothing() {
             };
             let mut stream = DropStream::new(KeyOrder::Bytes, readers.clone(), limits.clone());
             let Ok(()) = stream.push(before, &mut emit);
-            let bounds =
-                Puts { lowest_seqno: first.min(last), highest_seqno: first.max(last), last_seqno: last };
+            let bounds = Puts {
+                first: b"b",
+                last: b"c",
+                lowest_seqno: first.min(last),
+                highest_seqno: first.max(last),
+                last_seqno: last,
+            };
             let passes = unseen && stream.pass(bounds, &mut emit) == Ok(true);
             for put in puts {
                 let Ok(()) = if passes { emit(put) } else { stream.push(put, &mut emit) };

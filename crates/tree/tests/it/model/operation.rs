@@ -139,6 +139,9 @@ operations! {
     40 Remove { key: u16 = Dice::short };
     30 RemoveWeak { key: u16 = Dice::short };
     40 Merge { key: u16 = Dice::short, len: u8 = short_len };
+    6 RemoveRange { from: u16 = Dice::short, to: u16 = Dice::short };
+    1 RemoveRangeInverted { from: u16 = Dice::short, to: u16 = Dice::short };
+    2 RemovePrefix { key: u16 = Dice::short, len: u8 = prefix_len };
     12 ReserveAndApply { keys: Vec<u16> = several, len: u8 = short_len };
     10 ApplyBatch { keys: Vec<u16> = several, len: u8 = short_len };
     2 ApplyBatchTwice { keys: Vec<u16> = several, twice: u16 = Dice::short };

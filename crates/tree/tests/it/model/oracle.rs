@@ -45,6 +45,13 @@ impl Oracle {
         versions.insert(at, Version { seqno, what });
     }
 
+    /// Deletes a class as part of a range: all that has a strictly smaller seqno.
+    pub(crate) fn cover(&mut self, class: usize, seqno: SeqNo) {
+        let versions = &mut self.classes[class];
+        let at = versions.partition_point(|version| version.seqno < seqno);
+        versions.insert(at, Version { seqno, what: What::Delete });
+    }
+
     /// What a read of a class sees.
     pub(crate) fn get(&self, class: usize, bound: SeqNo) -> Option<Value> {
         let mut newest_first = self.classes[class].iter().rev().filter(|version| version.seqno < bound);

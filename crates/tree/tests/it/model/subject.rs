@@ -108,6 +108,9 @@ impl Subject {
             O::Remove { key } => self.remove(*key),
             O::RemoveWeak { key } => self.remove_weak(*key),
             O::Merge { key, len } => self.merge(*key, usize::from(*len)),
+            O::RemoveRange { from, to } => self.remove_range(*from, *to),
+            O::RemoveRangeInverted { from, to } => self.remove_range_inverted(*from, *to),
+            O::RemovePrefix { key, len } => self.remove_prefix(*key, usize::from(*len)),
             O::ReserveAndApply { keys, len } => self.reserve_and_apply(keys, usize::from(*len)),
             O::ApplyBatch { keys, len } => self.apply_batch(keys, usize::from(*len)),
             O::ApplyBatchTwice { keys, twice } => self.apply_batch_twice(keys, *twice),
@@ -256,6 +259,51 @@ impl Subject {
         let (operand, seqno) = (self.value(len / 8), self.seqno.next());
         self.tree().merge(self.universe.key(key), &operand, seqno).map_err(told("merge"))?;
         self.oracle.write(class, seqno, What::Merge(operand));
+        Ok(Done::Checked)
+    }
+
+    /// A range with few classes, or there would soon be nothing left; one with none changes nothing.
+    fn remove_range(&mut self, from: u16, to: u16) -> Outcome {
+        let (a, b) = (self.universe.class(from), self.universe.class(to));
+        let (start, end) = (a.min(b), a.max(b));
+        if end - start > 12 && !from.is_multiple_of(8) {
+            return Ok(Done::Passed);
+        }
+        let seqno = self.seqno.next();
+        let (first, behind) = (self.universe.key_of_class(start), self.universe.key_of_class(end));
+        self.tree().remove_range(first, behind, seqno).map_err(told("remove_range"))?;
+        (start..end).for_each(|class| self.oracle.cover(class, seqno));
+        Ok(Done::Checked)
+    }
+
+    fn remove_range_inverted(&mut self, from: u16, to: u16) -> Outcome {
+        let (a, b) = (self.universe.class(from), self.universe.class(to));
+        if a == b {
+            return Ok(Done::Passed);
+        }
+        let (start, end) = (self.universe.key_of_class(a.max(b)), self.universe.key_of_class(a.min(b)));
+        match self.tree().remove_range(start, end, self.seqno.get()) {
+            Err(Error::InvertedRange) => Ok(Done::Checked),
+            other => Err(format!("an inverted range was answered with {other:?}")),
+        }
+    }
+
+    fn remove_prefix(&mut self, key: u16, len: usize) -> Outcome {
+        let prefix = self.universe.key(key);
+        let prefix = prefix[..prefix.len().min(len)].to_vec();
+        let classes = match self.universe.classes_with_prefix(&prefix) {
+            Some(classes) if classes.len() <= 12 || key.is_multiple_of(16) => classes,
+            _ => return Ok(Done::Passed),
+        };
+        let seqno = self.seqno.next();
+        match self.tree().remove_prefix(&prefix, seqno) {
+            Ok(_) if self.order.is_bytes() => {}
+            Err(Error::NoPrefixRange { .. }) if !self.order.is_bytes() => {
+                return Ok(Done::Checked);
+            }
+            other => return Err(format!("remove_prefix was answered with {other:?}")),
+        }
+        classes.into_iter().for_each(|class| self.oracle.cover(class, seqno));
         Ok(Done::Checked)
     }
 

@@ -252,6 +252,7 @@ impl Subject {
         }
         dropped.map_err(told("drop_range"))?;
         self.watermark = self.watermark.max(self.tree().watermark());
+        self.taken.retain(|seqno| *seqno >= self.watermark);
         for class in self.classes(span) {
             let key = self.universe.key_of_class(class);
             let left = self.tree().get(key, self.watermark).map_err(told("get"))?;

@@ -68,6 +68,7 @@ impl Simulation {
             highest_seqno: 0,
             entries: 1,
             tombstones: 0,
+            range_tombstones: 0,
             out_of_order: false,
             busy: false,
         }

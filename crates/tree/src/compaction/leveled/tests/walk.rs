@@ -63,6 +63,7 @@ impl Model {
             highest_seqno: table.entries.iter().map(|(_, seqno)| *seqno).max().unwrap(),
             entries: table.entries.len() as u64,
             tombstones: table.entries.iter().filter(|(_, seqno)| seqno % 5 == 0).count() as u64,
+            range_tombstones: 0,
             out_of_order: false,
             busy: busy.contains(&table.id),
         };
