@@ -35,7 +35,12 @@ impl Operations {
         if self.refused.is_some() {
             return;
         }
-        if let Err(error) = check_lengths(key, value) {
+        let lengths = match operation {
+            // The value is the end, a key.
+            Operation::RangeDelete => check_lengths(key, &[]).and_then(|()| check_lengths(value, &[])),
+            _ => check_lengths(key, value),
+        };
+        if let Err(error) = lengths {
             self.refused = Some(error);
             return;
         }

@@ -78,6 +78,9 @@ pub(crate) trait Environment: Send + Sync {
     /// Applies one operation; there is room for it. `place` is where the writer saw that it will go.
     fn insert(&self, inserter: &mut Self::Inserter<'_>, entry: &Entry<'_>);
 
+    /// Deletes the keys from `start` up to and without `end`; there is room for an entry with both.
+    fn remove_range(&self, inserter: &mut Self::Inserter<'_>, start: &[u8], end: &[u8], seqno: SeqNo);
+
     /// Everything below `next_seqno` may be read from now on.
     fn publish(&self, next_seqno: SeqNo);
 
@@ -355,12 +358,14 @@ impl<E: Environment> Pipeline<E> {
                 // The payload was encoded by this process a moment ago.
                 let Ok(operation) = operation else { unreachable!("a request is well-formed") };
                 let place = places.next().copied();
-                if let (Some(inserter), Some(kind)) =
-                    (inserters.get_mut(operation.keyspace), operation.operation.kind())
-                {
-                    let (key, value) = (operation.key, operation.value);
-                    let place = place.unwrap_or_else(|| Place::of_hash(key_hash(key)));
-                    self.environment.insert(inserter, &Entry { key, place, seqno, kind, value });
+                let (key, value) = (operation.key, operation.value);
+                match (inserters.get_mut(operation.keyspace), operation.operation.kind()) {
+                    (Some(inserter), Some(kind)) => {
+                        let place = place.unwrap_or_else(|| Place::of_hash(key_hash(key)));
+                        self.environment.insert(inserter, &Entry { key, place, seqno, kind, value });
+                    }
+                    (Some(inserter), None) => self.environment.remove_range(inserter, key, value, seqno),
+                    (None, _) => {}
                 }
                 seqno += 1;
             }

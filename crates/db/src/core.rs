@@ -100,6 +100,10 @@ impl Environment for Engine {
         inserter.insert_at(entry.key, &entry.place, entry.seqno, entry.kind, entry.value);
     }
 
+    fn remove_range(&self, inserter: &mut Apply<'_>, start: &[u8], end: &[u8], seqno: SeqNo) {
+        inserter.remove_range(start, end, seqno);
+    }
+
     #[inline]
     fn publish(&self, next_seqno: SeqNo) {
         self.visible.set(next_seqno);

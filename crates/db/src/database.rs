@@ -139,6 +139,22 @@ impl Database {
         self.default.merge(key, operand)
     }
 
+    /// As [`Keyspace::delete_range`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn delete_range(&self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) -> Result<()> {
+        self.default.delete_range(start, end)
+    }
+
+    /// As [`Keyspace::delete_prefix`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn delete_prefix(&self, prefix: impl AsRef<[u8]>) -> Result<()> {
+        self.default.delete_prefix(prefix)
+    }
+
     /// An empty batch.
     #[must_use]
     pub fn batch(&self) -> WriteBatch {

@@ -34,6 +34,14 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
+    /// A range ends before it begins, in the order of the keyspace. Nothing was written.
+    InvertedRange,
+    /// Keys with a common prefix need not be neighbours in the order of the keyspace, so they cannot be deleted as a range.
+    /// Nothing was written.
+    NoPrefixRange {
+        /// The keyspace's comparator.
+        comparator: String,
+    },
     /// A batch is over the limit. Nothing was written.
     BatchTooLarge {
         /// Its encoded size in bytes.
@@ -227,6 +235,8 @@ impl Error {
         match source {
             esker_tree::Error::KeyTooLong { len } => Self::KeyTooLong { len },
             esker_tree::Error::ValueTooLong { len } => Self::ValueTooLong { len },
+            esker_tree::Error::InvertedRange => Self::InvertedRange,
+            esker_tree::Error::NoPrefixRange { comparator } => Self::NoPrefixRange { comparator },
             esker_tree::Error::WrongComparator { stored, given } => {
                 Self::WrongComparator { keyspace: keyspace.to_owned(), stored, given }
             }
@@ -259,6 +269,8 @@ impl Error {
             Self::KeyTooLong { .. }
             | Self::ValueTooLong { .. }
             | Self::BatchTooLarge { .. }
+            | Self::InvertedRange
+            | Self::NoPrefixRange { .. }
             | Self::InvalidKeyspaceName { .. }
             | Self::ForeignHandle { .. }
             | Self::WrongComparator { .. }
@@ -308,6 +320,10 @@ impl fmt::Display for Error {
             Self::KeyTooLong { len } => write!(f, "a key of {len} bytes is over the limit of 65,535"),
             Self::ValueTooLong { len } => {
                 write!(f, "a value of {len} bytes is over the limit of 4,294,967,295 or of the memory budget")
+            }
+            Self::InvertedRange => f.write_str("the range ends before it begins"),
+            Self::NoPrefixRange { comparator } => {
+                write!(f, "comparator {comparator:?} does not keep keys with a common prefix together")
             }
             Self::BatchTooLarge { len_bytes, limit_bytes } => {
                 write!(f, "a batch of {len_bytes} bytes is over the limit of {limit_bytes}")

@@ -18,12 +18,13 @@ use esker_mem::seqno::SeqNo;
 use esker_mem::slice::{UserKey, UserValue};
 use esker_tree::{DroppedRange, IngestOptions, IngestOutcome, TableWriter};
 
-use crate::batch::check_lengths;
+use crate::batch::{Operations, check_lengths};
 use crate::erase;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::ingest::{self, Ingestion};
 use crate::options::Durability;
+use crate::range_deletes;
 use crate::scan::Scan;
 use crate::snapshot::Guards;
 use crate::state::KeyspaceState;
@@ -130,6 +131,51 @@ impl Keyspace {
     ) -> Result<()> {
         self.state.check_merges()?;
         self.write(Operation::Merge, key.as_ref(), operand.as_ref(), durability)
+    }
+
+    /// Removes all keys from `start` up to and without `end`, in the keyspace's order, in one operation whose cost does not
+    /// depend on how many they are. A range that ends where it begins changes nothing.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = esker::Database::open(folder.path())?;
+    /// for day in ["2026-01-30", "2026-01-31", "2026-02-01"] {
+    ///     db.put(day, "events")?;
+    /// }
+    /// db.delete_range("2026-01", "2026-02")?;
+    /// assert_eq!(db.len()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`]; [`Error::InvertedRange`] if `end` comes before `start`.
+    pub fn delete_range(&self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) -> Result<()> {
+        self.delete_range_with(start, end, self.handle.core.options.durability)
+    }
+
+    /// Removes all keys of a range, as [`Keyspace::delete_range`], as durable as asked.
+    ///
+    /// # Errors
+    /// As there; with [`Durability::Sync`] also [`Error::Indeterminate`].
+    pub fn delete_range_with(
+        &self,
+        start: impl AsRef<[u8]>,
+        end: impl AsRef<[u8]>,
+        durability: Durability,
+    ) -> Result<()> {
+        let mut operations = Operations::default();
+        range_deletes::push_range(&mut operations, &self.state, start.as_ref(), end.as_ref());
+        write::write_batch(&self.handle.core, &mut operations, durability)
+    }
+
+    /// Removes all keys that begin with `prefix`, as [`Keyspace::delete_range`].
+    ///
+    /// # Errors
+    /// As there; [`Error::NoPrefixRange`] under another order than that of bytes, where such keys need not be neighbours.
+    pub fn delete_prefix(&self, prefix: impl AsRef<[u8]>) -> Result<()> {
+        let mut operations = Operations::default();
+        range_deletes::push_prefix(&mut operations, &self.state, prefix.as_ref());
+        write::write_batch(&self.handle.core, &mut operations, self.handle.core.options.durability)
     }
 
     /// The value of `key`. A value in the block cache is not copied: it shares the block's memory.

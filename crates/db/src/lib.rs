@@ -73,6 +73,7 @@ mod keyspaces;
 mod options;
 mod parallel;
 mod prometheus;
+mod range_deletes;
 mod recover;
 mod replay;
 mod report;

@@ -88,6 +88,8 @@ pub(crate) struct DatabaseOptions {
 pub enum PlantedBug {
     /// Writes are applied, published and acknowledged before they are appended, and a failed append is ignored.
     PublishBeforeAppend,
+    /// A recovery leaves range deletes out.
+    ForgetRangeDeletes,
 }
 
 /// The bytes of frames that [`Durability::Buffered`] may hold back.

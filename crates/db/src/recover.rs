@@ -81,7 +81,7 @@ pub(crate) fn open(
     secure(fs, &found, &chain(&found).0)?;
     let threads = if options.background_threads > 0 { processors().min(MOST_THREADS) } else { 1 };
     let team = Team::new(Arc::clone(&environs.spawn), threads);
-    let mut replay = Replay::new(fs, &found, team, &registry, &catalog, &split);
+    let mut replay = Replay::new(fs, &found, team, &registry, &catalog, &split, options.planted_bug);
     let end = read_log(fs, &found, options.recovery_mode, &mut replay)?;
     replay.finish()?;
     let next_seqno = end.next_seqno.max(replay.lowest_unused()).max(1);

@@ -27,12 +27,15 @@ use esker_format::ids::SegmentId;
 use esker_format::log::frame::{Carry, FrameMeta};
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 use esker_mem::sorted_memtable::{Assembly, KeyCode, MAX_SECTIONS, Section, SortedMemtable};
+use esker_tree::RangeDelete;
 
 use crate::catalog::CatalogFile;
 use crate::error::{Error, Result};
-use crate::options::MemorySplit;
+use crate::options::{MemorySplit, PlantedBug};
 use crate::parallel::Team;
-use crate::replay::ahead::{Ahead, Goes, Spares, Target, Targets, read_ahead, sample};
+use crate::replay::ahead::{
+    Ahead, Goes, Spares, Target, Targets, bytes_of, range_delete, read_ahead, sample,
+};
 use crate::state::{KeyspaceState, Registry};
 use crate::wal::reader::{FoundSegment, FoundSegments, Frames, Link};
 
@@ -57,12 +60,15 @@ pub(crate) struct Replay<'a> {
     kept_bytes: u64,
     limit_bytes: u64,
     small_bytes: u64,
+    planted_bug: Option<PlantedBug>,
 }
 
 /// What was kept of a keyspace's operations.
 struct Replayed {
     keyspace: Arc<KeyspaceState>,
     sections: Vec<Section>,
+    /// Range deletes, which stand beside the entries.
+    ranges: Vec<RangeDelete>,
     /// Operations that came one by one, not sorted yet.
     open: Option<Section>,
 }
@@ -75,11 +81,13 @@ impl<'a> Replay<'a> {
         registry: &Registry,
         catalog: &CatalogFile,
         split: &MemorySplit,
+        planted_bug: Option<PlantedBug>,
     ) -> Self {
         let mut keyspaces: Vec<Replayed> = Vec::new();
         keyspaces.extend(registry.all().into_iter().map(|keyspace| Replayed {
             keyspace,
             sections: Vec::new(),
+            ranges: Vec::new(),
             open: None,
         }));
         keyspaces.sort_unstable_by_key(|replayed| replayed.keyspace.id);
@@ -102,6 +110,7 @@ impl<'a> Replay<'a> {
             kept_bytes: 0,
             limit_bytes: (split.cache_bytes / 4 * 3) as u64,
             small_bytes: (split.memtable_bytes / 16) as u64,
+            planted_bug,
         }
     }
 
@@ -116,11 +125,13 @@ impl<'a> Replay<'a> {
     /// The log has been read: what was kept becomes readable.
     pub(crate) fn finish(&mut self) -> Result<()> {
         for (index, memtable) in self.build() {
-            let Some(Replayed { keyspace, .. }) = self.keyspaces.get(index) else { continue };
-            if memtable.memory_bytes() as u64 <= self.small_bytes {
-                insert_all(keyspace, memtable);
+            let Some(Replayed { keyspace, ranges, .. }) = self.keyspaces.get_mut(index) else { continue };
+            let ranges = std::mem::take(ranges);
+            let bytes = memtable.memory_bytes() + ranges.iter().map(bytes_of).sum::<usize>();
+            if bytes as u64 <= self.small_bytes {
+                insert_all(keyspace, memtable, &ranges)?;
             } else {
-                install(keyspace, memtable)?;
+                install(keyspace, memtable, ranges)?;
             }
         }
         Ok(())
@@ -129,8 +140,8 @@ impl<'a> Replay<'a> {
     /// Makes room: what was kept goes to tables. The log is durable (INV-RECOVER-4).
     fn flush(&mut self) -> Result<()> {
         for (index, memtable) in self.build() {
-            let Some(Replayed { keyspace, .. }) = self.keyspaces.get(index) else { continue };
-            install(keyspace, memtable)?;
+            let Some(Replayed { keyspace, ranges, .. }) = self.keyspaces.get_mut(index) else { continue };
+            install(keyspace, memtable, std::mem::take(ranges))?;
             flush_all(keyspace)?;
         }
         Ok(())
@@ -144,7 +155,10 @@ impl<'a> Replay<'a> {
         {
             close(replayed, target);
             let sections = std::mem::take(&mut replayed.sections);
-            if !sections.is_empty() {
+            if self.planted_bug == Some(PlantedBug::ForgetRangeDeletes) {
+                replayed.ranges.clear();
+            }
+            if !sections.is_empty() || !replayed.ranges.is_empty() {
                 let assembly = Assembly::new(target.order.clone(), Arc::clone(&target.code), sections);
                 assemblies.push((index, assembly));
             }
@@ -222,9 +236,12 @@ impl<'a> Replay<'a> {
     }
 
     fn keep_ahead(&mut self, ahead: Ahead) {
-        for ((replayed, target), section) in
-            self.keyspaces.iter_mut().zip(&self.targets.keyspaces).zip(ahead.sections)
+        let kept = ahead.sections.into_iter().zip(ahead.ranges);
+        for ((replayed, target), (section, ranges)) in
+            self.keyspaces.iter_mut().zip(&self.targets.keyspaces).zip(kept)
         {
+            self.kept_bytes += ranges.iter().map(|range| bytes_of(range) as u64).sum::<u64>();
+            replayed.ranges.extend(ranges);
             if !section.is_empty() {
                 close(replayed, target);
                 self.kept_bytes += section.memory_bytes() as u64;
@@ -270,15 +287,17 @@ impl Frames for Replay<'_> {
         let targets = Arc::clone(&self.targets);
         for (seqno, operation) in (meta.first_seqno..).zip(operations) {
             let operation = operation.map_err(damaged)?;
-            let Some(kind) = operation.operation.kind() else {
-                let problem = "the log holds range deletes".to_owned();
-                return Err(Error::Unsupported { path: path.to_path_buf(), problem });
-            };
             match targets.find(operation.keyspace, seqno, 0) {
                 Goes::To(index) => {
                     let (Some(replayed), Some(target)) =
                         (self.keyspaces.get_mut(index), targets.keyspaces.get(index))
                     else {
+                        continue;
+                    };
+                    let Some(kind) = operation.operation.kind() else {
+                        let range = range_delete(&operation, seqno);
+                        self.kept_bytes += bytes_of(&range) as u64;
+                        replayed.ranges.push(range);
                         continue;
                     };
                     let section = replayed.open.get_or_insert_with(|| Section::new(Arc::clone(&target.code)));
@@ -310,20 +329,28 @@ fn close(replayed: &mut Replayed, target: &Target) {
     }
 }
 
-fn install(keyspace: &KeyspaceState, memtable: SortedMemtable) -> Result<()> {
-    keyspace.tree.install_sealed(memtable).map_err(|error| keyspace.error(error))
+fn install(keyspace: &KeyspaceState, memtable: SortedMemtable, ranges: Vec<RangeDelete>) -> Result<()> {
+    keyspace.tree.install_sealed_with(memtable, ranges).map_err(|error| keyspace.error(error))
 }
 
 /// Inserts everything into the active memtable.
-fn insert_all(keyspace: &KeyspaceState, memtable: SortedMemtable) {
-    let room = keyspace.tree.reserve(memtable.len(), memtable.user_bytes());
+fn insert_all(keyspace: &KeyspaceState, memtable: SortedMemtable, ranges: &[RangeDelete]) -> Result<()> {
+    for range in ranges {
+        keyspace.tree.check_range(&range.start, &range.end).map_err(|error| keyspace.error(error))?;
+    }
+    let range_bytes: usize = ranges.iter().map(bytes_of).sum();
+    let room = keyspace.tree.reserve(memtable.len() + ranges.len(), memtable.user_bytes() + range_bytes);
     let mut active = room.apply();
+    for range in ranges {
+        active.remove_range(&range.start, &range.end, range.seqno);
+    }
     let mut cursor = Arc::new(memtable).cursor();
     cursor.seek_to_first();
     while cursor.valid() {
         active.insert(cursor.key(), key_hash(cursor.key()), cursor.seqno(), cursor.kind(), cursor.value());
         cursor.next();
     }
+    Ok(())
 }
 
 /// Flushes what is sealed. The log is durable: it was secured before.

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::handle::Handle;
 use crate::keyspace::Keyspace;
 use crate::options::Durability;
+use crate::range_deletes;
 use crate::state::KeyspaceState;
 use crate::write;
 
@@ -88,10 +89,35 @@ impl WriteBatch {
         }
     }
 
+    /// Removes all keys of a range from the default keyspace, as [`Keyspace::delete_range`]: of what the batch itself writes there,
+    /// what came before.
+    pub fn delete_range(&mut self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) {
+        range_deletes::push_range(&mut self.operations, &self.default, start.as_ref(), end.as_ref());
+    }
+
+    /// Removes all keys of a range from `keyspace`, as [`Self::delete_range`].
+    pub fn delete_range_in(&mut self, keyspace: &Keyspace, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) {
+        match self.check(keyspace) {
+            Ok(()) => {
+                let state = &keyspace.state;
+                range_deletes::push_range(&mut self.operations, state, start.as_ref(), end.as_ref());
+            }
+            Err(error) => self.operations.refuse(error),
+        }
+    }
+
     /// Writes an operand for the merge operator of `keyspace`, as [`Self::merge`].
     pub fn merge_in(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) {
         match keyspace.state.check_merges() {
             Ok(()) => self.push(keyspace, Operation::Merge, key.as_ref(), operand.as_ref()),
+            Err(error) => self.operations.refuse(error),
+        }
+    }
+
+    /// Removes all keys with a prefix from `keyspace`, as [`Keyspace::delete_prefix`].
+    pub fn delete_prefix_in(&mut self, keyspace: &Keyspace, prefix: impl AsRef<[u8]>) {
+        match self.check(keyspace) {
+            Ok(()) => range_deletes::push_prefix(&mut self.operations, &keyspace.state, prefix.as_ref()),
             Err(error) => self.operations.refuse(error),
         }
     }
@@ -131,8 +157,12 @@ impl WriteBatch {
         write::write_batch(&self.handle.core, &mut self.operations, durability)
     }
 
+    fn check(&self, keyspace: &Keyspace) -> Result<()> {
+        keyspace.check_belongs_to(&self.handle).and_then(|()| keyspace.state.check())
+    }
+
     fn push(&mut self, keyspace: &Keyspace, operation: Operation, key: &[u8], value: &[u8]) {
-        match keyspace.check_belongs_to(&self.handle).and_then(|()| keyspace.state.check()) {
+        match self.check(keyspace) {
             Ok(()) => self.operations.push(keyspace.state.id, operation, key, value),
             Err(error) => self.operations.refuse(error),
         }

@@ -66,6 +66,10 @@ impl Environment for Recorder {
         self.note(Event::Apply(entry.seqno, entry.key.to_vec()));
     }
 
+    fn remove_range(&self, (): &mut (), start: &[u8], end: &[u8], seqno: SeqNo) {
+        self.note(Event::Apply(seqno, [start, b"..", end].concat()));
+    }
+
     fn publish(&self, next_seqno: SeqNo) {
         let before = self.visible.swap(next_seqno, Ordering::SeqCst);
         assert!(before < next_seqno, "published in order");
@@ -262,6 +266,9 @@ fn the_planted_bug_acknowledges_what_was_never_written() {
         fn begin<'a>(&'a self, _: &'a u32) {}
         fn insert(&self, inserter: &mut (), entry: &Entry<'_>) {
             self.0.insert(inserter, entry);
+        }
+        fn remove_range(&self, inserter: &mut (), start: &[u8], end: &[u8], seqno: SeqNo) {
+            self.0.remove_range(inserter, start, end, seqno);
         }
         fn publish(&self, next_seqno: SeqNo) {
             self.0.publish(next_seqno);

@@ -8,12 +8,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use esker_env::fs::SharedFs;
-use esker_format::batch::BatchReader;
+use esker_format::batch::{BatchOperation, BatchReader};
 use esker_format::ids::KeyspaceId;
 use esker_format::log::frame::{Carry, FRAME_ALIGNMENT, FrameMeta};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
+use esker_mem::slice::Slice;
 use esker_mem::sorted_memtable::{KeyCode, Section, SpareRoom};
+use esker_tree::RangeDelete;
 
 use crate::wal::reader::{FoundSegment, Link};
 use crate::wal::scan::{Scan, Scanned};
@@ -21,6 +23,9 @@ use crate::wal::segment::FRAMES_START;
 
 /// What an operation takes in memory beside its bytes in the log, at most.
 const OPERATION_BYTES: u64 = 31;
+
+/// What a range delete takes in a memtable beside its keys.
+const RANGE_BYTES: usize = 640;
 
 /// Keys of one keyspace to make a code of.
 const SAMPLED_KEYS: usize = 4096;
@@ -83,11 +88,14 @@ pub(crate) struct Ahead {
     pub(crate) carry: Carry,
     /// For each keyspace its operations, sorted.
     pub(crate) sections: Vec<Section>,
+    /// And its range deletes.
+    pub(crate) ranges: Vec<Vec<RangeDelete>>,
 }
 
 impl Ahead {
     pub(crate) fn memory_bytes(&self) -> u64 {
-        self.sections.iter().map(|section| section.memory_bytes() as u64).sum()
+        let ranges = self.ranges.iter().flatten().map(|range| bytes_of(range) as u64);
+        self.sections.iter().map(|section| section.memory_bytes() as u64).chain(ranges).sum()
     }
 }
 
@@ -119,6 +127,7 @@ pub(crate) fn read_ahead(
     let sections =
         targets.keyspaces.iter().map(|target| Section::with_spare(Arc::clone(&target.code), spares.take()));
     let mut sections: Vec<Section> = sections.collect();
+    let mut ranges = vec![Vec::new(); targets.keyspaces.len()];
     let mut used_bytes = 0;
     let mut first_seqno = None;
     let mut taken = None;
@@ -126,7 +135,7 @@ pub(crate) fn read_ahead(
         used_bytes += payload.len() as u64 + u64::from(meta.count) * OPERATION_BYTES;
         let rises = taken.is_none_or(|(_, carry): (u64, Carry)| meta.first_seqno >= carry.next_seqno());
         let is_welcome = used_bytes <= limit_bytes && rises;
-        if !is_welcome || take(targets, &mut sections, &meta, payload).is_none() {
+        if !is_welcome || take(targets, &mut sections, &mut ranges, &meta, payload).is_none() {
             break;
         }
         first_seqno.get_or_insert(meta.first_seqno);
@@ -136,20 +145,31 @@ pub(crate) fn read_ahead(
     for (section, target) in sections.iter_mut().zip(&targets.keyspaces) {
         spares.give(section.sort(&target.order));
     }
-    Some(Ahead { first_seqno: first_seqno?, end, carry, sections })
+    Some(Ahead { first_seqno: first_seqno?, end, carry, sections, ranges })
 }
 
 /// Adds the operations of a frame to the sections. None if anything about them is wrong: then some may be added, and
 /// the open will fail at this frame.
 #[inline]
-fn take(targets: &Targets, sections: &mut [Section], meta: &FrameMeta, payload: &[u8]) -> Option<()> {
+fn take(
+    targets: &Targets,
+    sections: &mut [Section],
+    ranges: &mut [Vec<RangeDelete>],
+    meta: &FrameMeta,
+    payload: &[u8],
+) -> Option<()> {
     let mut near = 0;
     for (seqno, operation) in (meta.first_seqno..).zip(BatchReader::new(payload, meta.count)) {
         let operation = operation.ok()?;
-        let kind = operation.operation.kind()?;
         match targets.find(operation.keyspace, seqno, near) {
             Goes::To(index) => {
-                sections.get_mut(index)?.add(operation.key, seqno, kind, operation.value).ok()?;
+                match operation.operation.kind() {
+                    Some(kind) => {
+                        let section = sections.get_mut(index)?;
+                        section.add(operation.key, seqno, kind, operation.value).ok()?;
+                    }
+                    None => ranges.get_mut(index)?.push(range_delete(&operation, seqno)),
+                }
                 near = index;
             }
             Goes::Nowhere => {}
@@ -157,6 +177,16 @@ fn take(targets: &Targets, sections: &mut [Section], meta: &FrameMeta, payload: 
         }
     }
     Some(())
+}
+
+/// A range delete as the log has it.
+pub(crate) fn range_delete(operation: &BatchOperation<'_>, seqno: SeqNo) -> RangeDelete {
+    RangeDelete { start: Slice::new(operation.key), end: Slice::new(operation.value), seqno }
+}
+
+/// About what a range delete takes in memory.
+pub(crate) fn bytes_of(range: &RangeDelete) -> usize {
+    size_of::<RangeDelete>() + range.start.len() + range.end.len() + RANGE_BYTES
 }
 
 /// Keys that stand here and there in the log, for each keyspace of `targets`.

@@ -92,6 +92,12 @@ fn skipped_directory_syncs_are_caught() {
 }
 
 #[test]
+fn a_recovery_without_range_deletes_is_caught() {
+    let set = OptionSet { bug: Some(PlantedBug::ForgetRangeDeletes), ..option_sets().swap_remove(0) };
+    assert_caught(&set, std::iter::once(FaultPlan::default()));
+}
+
+#[test]
 fn publishing_before_appending_is_caught() {
     let set = OptionSet { bug: Some(PlantedBug::PublishBeforeAppend), ..option_sets().swap_remove(0) };
     assert_caught(&set, std::iter::once(FaultPlan::default()));

@@ -19,6 +19,7 @@ mod merges;
 mod model;
 mod observability;
 mod prefixes;
+mod range_deletes;
 mod reads;
 mod recovery;
 mod refusals;

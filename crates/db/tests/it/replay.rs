@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use esker::{Database, Keyspace, KeyspaceOptions, UserComparator};
+use esker::{Database, Keyspace, KeyspaceOptions, UserComparator, WriteBatch};
 use esker_env::fs::Fs;
 use esker_env::random::{Random, SeededRandom};
 use esker_testkit::fault_fs::FaultFs;
@@ -56,7 +56,7 @@ fn open(builder: esker::Builder) -> (Database, Vec<Keyspace>) {
 
 type Model = Vec<BTreeMap<Vec<u8>, Vec<u8>>>;
 
-/// Writes and deletes at random, in batches across keyspaces and alone; keys of the second keyspace lose their case.
+/// Writes and deletes at random, ranges too, in batches across keyspaces and alone; keys of the second keyspace lose their case.
 fn write(db: &Database, keyspaces: &[Keyspace], model: &mut Model, random: &mut SeededRandom, count: u64) {
     for i in 0..count {
         let mut batch = db.batch();
@@ -68,7 +68,9 @@ fn write(db: &Database, keyspaces: &[Keyspace], model: &mut Model, random: &mut 
                 _ if number.is_multiple_of(2) => format!("KEY{number}"),
                 _ => format!("key{number}"),
             };
-            if random.next_u64().is_multiple_of(5) {
+            if random.next_u64().is_multiple_of(60) {
+                delete_range(&mut batch, &keyspaces[at], &mut model[at], &key, at == 1);
+            } else if random.next_u64().is_multiple_of(5) {
                 batch.delete_in(&keyspaces[at], &key);
                 model[at].remove(key.as_bytes());
             } else {
@@ -81,6 +83,27 @@ fn write(db: &Database, keyspaces: &[Keyspace], model: &mut Model, random: &mut 
         }
         batch.commit().unwrap();
     }
+}
+
+/// Deletes from `key` on, in the keyspace's order, up to where no digit stands in its last place.
+fn delete_range(
+    batch: &mut WriteBatch,
+    keyspace: &Keyspace,
+    model: &mut BTreeMap<Vec<u8>, Vec<u8>>,
+    key: &str,
+    backwards: bool,
+) {
+    let end = format!("{}{}", &key[..key.len() - 1], if backwards { '/' } else { ':' });
+    let lower = str::to_ascii_lowercase;
+    model.retain(|other, _| {
+        let other = std::str::from_utf8(other).unwrap();
+        let covered = match backwards {
+            true => lower(&end) < lower(other) && lower(other) <= lower(key),
+            false => key <= other && other < end.as_str(),
+        };
+        !covered
+    });
+    batch.delete_range_in(keyspace, key, end);
 }
 
 fn assert_holds(keyspaces: &[Keyspace], model: &Model, random: &mut SeededRandom) {

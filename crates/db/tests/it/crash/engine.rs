@@ -95,6 +95,7 @@ impl OptionSet {
             keyspaces: self.keyspaces,
             value_len: self.value_len,
             merges: true,
+            range_deletes: true,
             ..ScriptOptions::default()
         }
     }
@@ -124,7 +125,7 @@ impl Engine for Esker {
                 Op::Delete(key) => batch.delete_in(keyspace, key),
                 Op::SingleDelete(key) => batch.single_delete_in(keyspace, key),
                 Op::Merge(key, operand) => batch.merge_in(keyspace, key, operand),
-                Op::DeleteRange(..) => return Ack::Refused,
+                Op::DeleteRange(start, end) => batch.delete_range_in(keyspace, start, end),
             }
         }
         let durability = match durability {
