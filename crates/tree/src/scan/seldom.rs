@@ -57,6 +57,14 @@ impl Cursor for Seldom {
         on_seldom!(self, c => Cursor::prev(c))
     }
 
+    fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        on_seldom!(self, c => Cursor::skip_forward(c, to, below))
+    }
+
+    fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
+        on_seldom!(self, c => Cursor::skip_backward(c, to, below))
+    }
+
     fn key(&self) -> &[u8] {
         on_seldom!(self, c => c.key())
     }

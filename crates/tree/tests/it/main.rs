@@ -10,6 +10,7 @@
 )]
 
 mod admission;
+mod api;
 mod batches;
 mod block_copies;
 mod comparators;

@@ -257,3 +257,21 @@ fn batch_range_scan_yields_range_after_range_at_one_moment() {
     assert!(tree.batch_range_scan(none, SeqNo::MAX).unwrap().next().is_none());
     assert!(tree.batch_range_scan([.."a"], 0).is_err(), "below the watermark");
 }
+
+#[test]
+fn guards_give_what_is_asked_of_them() {
+    let (tree, seqno, _) = tree();
+    tree.insert("a", "one", seqno.next()).unwrap();
+    tree.insert("b", "three", seqno.next()).unwrap();
+    let guards = || tree.iter(SeqNo::MAX).unwrap();
+    let keys: Vec<_> = guards().map(|guard| guard.key().unwrap().to_vec()).collect();
+    assert_eq!(keys, [b"a", b"b"]);
+    let values: Vec<_> = guards().map(|guard| guard.value().unwrap().to_vec()).collect();
+    assert_eq!(values, [b"one".to_vec(), b"three".to_vec()]);
+    assert_eq!(guards().map(|guard| guard.size().unwrap()).collect::<Vec<_>>(), [3, 5]);
+    let values: Vec<_> = guards().map(|guard| guard.into_inner_if(|key| &**key == b"b").unwrap().1).collect();
+    assert_eq!(values[0], None);
+    assert_eq!(values[1].as_deref(), Some(b"three".as_slice()));
+    let (key, value) = guards().next().unwrap().into_inner().unwrap();
+    assert_eq!((&*key, &*value), (b"a".as_slice(), b"one".as_slice()));
+}
