@@ -236,3 +236,19 @@ fn no_damage_makes_the_inspectors_panic() {
     }
     assert_eq!(on(&place, "verify", &["-q"]).code, Some(0));
 }
+
+/// The numbers in an ingested file are not those that it is read with.
+#[test]
+fn a_database_with_ingested_tables_is_called_sound() {
+    let place = database(100);
+    let db = ::esker::Database::open(place.db()).unwrap();
+    let mut load = db.default_keyspace().ingestion().unwrap();
+    for row in 0..50 {
+        load.write(format!("loaded{row:02}"), "value").unwrap();
+    }
+    load.finish().unwrap();
+    db.close().unwrap();
+    drop(db);
+    let said = on(&place, "verify", &[]).done();
+    assert!(said.starts_with("sound: ") && said.contains("150 entries"), "{said}");
+}
