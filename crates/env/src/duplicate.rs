@@ -64,8 +64,16 @@ fn by(fs: &dyn Fs, src: &Path, dst: &Path, way: Way) -> io::Result<()> {
 /// # Errors
 /// As [`duplicate`].
 pub fn copy_start(fs: &dyn Fs, src: &Path, dst: &Path, len: u64) -> io::Result<u64> {
-    let from = fs.open(src, &OpenOptions::read_only())?;
-    let to = fs.open(dst, &OpenOptions::create_new())?;
+    copy_between((fs, src), (fs, dst), len)
+}
+
+/// As [`copy_start`], from one file system to another.
+///
+/// # Errors
+/// As [`duplicate`].
+pub fn copy_between(src: (&dyn Fs, &Path), dst: (&dyn Fs, &Path), len: u64) -> io::Result<u64> {
+    let from = src.0.open(src.1, &OpenOptions::read_only())?;
+    let to = dst.0.open(dst.1, &OpenOptions::create_new())?;
     let copy = || {
         let mut buffer = vec![0; COPY_BYTES.min(usize::try_from(from.len()?.min(len)).unwrap_or(COPY_BYTES))];
         let mut copied = 0;
@@ -84,6 +92,6 @@ pub fn copy_start(fs: &dyn Fs, src: &Path, dst: &Path, len: u64) -> io::Result<u
         Ok(copied)
     };
     copy().inspect_err(|_| {
-        let _ = fs.remove_file(dst);
+        let _ = dst.0.remove_file(dst.1);
     })
 }

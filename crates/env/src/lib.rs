@@ -20,6 +20,7 @@
 
 pub mod clock;
 pub mod duplicate;
+pub mod folder;
 pub mod fs;
 pub mod memory;
 pub mod os;

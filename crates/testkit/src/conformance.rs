@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use esker_env::duplicate::{Way, copy_start, duplicate};
+use esker_env::folder::create_durably;
 use esker_env::fs::{Access, Fs, FsFile, OpenOptions};
 
 /// A case: a file system, and an empty directory in it.
@@ -40,6 +41,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("hard_links", hard_links),
     ("reflinks", reflinks),
     ("duplicates", duplicates),
+    ("folders", folders),
     ("locks", locks),
     ("many_readers", many_readers),
 ];
@@ -362,6 +364,15 @@ fn reflinks(fs: &dyn Fs, dir: &Path) {
             assert!(!fs.exists(&b).unwrap());
         }
     }
+}
+
+fn folders(fs: &dyn Fs, dir: &Path) {
+    let deep = dir.join("a/b/c");
+    create_durably(fs, &deep).unwrap();
+    create_durably(fs, &deep).unwrap();
+    assert!(fs.metadata(&deep).unwrap().is_dir);
+    put(fs, &dir.join("file"), b"");
+    assert!(create_durably(fs, &dir.join("file/folder")).is_err());
 }
 
 fn duplicates(fs: &dyn Fs, dir: &Path) {

@@ -28,6 +28,9 @@
 //! decided by the *watermark*, the highest number that the caller, the visible counter and the snapshots
 //! allow: see [`Tree::snapshot`].
 //!
+//! Sorted data comes in past the memtables ([`Tree::ingestion`], [`TableWriter`]); a whole tree is forgotten by one edit
+//! ([`Tree::clear`]), and doubled for little more than names ([`Tree::create_checkpoint`]).
+//!
 //! Read the source from [`Tree`]: every method names the file of its verb.
 
 #![forbid(unsafe_code)]
@@ -36,6 +39,7 @@ mod admission;
 mod apply;
 mod batch;
 mod cache;
+mod checkpoint;
 mod compact;
 mod compact_range;
 pub mod compaction;
@@ -95,6 +99,7 @@ pub use crate::admission::{StorageStats, StorageStatus};
 pub use crate::batch::WriteBatch;
 pub use crate::cache::descriptors::DescriptorTable;
 pub use crate::cache::{Cache, CacheStats};
+pub use crate::checkpoint::{CheckpointInfo, PendingCheckpoint};
 pub use crate::compact::{CancelToken, CompactionJob, CompactionOutcome};
 pub use crate::compaction::filter::{
     CompactionFilter, CompactionFilterFactory, FilterContext, FilterItem, SharedCompactionFilterFactory,

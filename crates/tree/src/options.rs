@@ -80,6 +80,7 @@ pub struct Config {
     pub(crate) filters: FilterPolicy,
     pub(crate) expect_point_read_hits: bool,
     pub(crate) routes: Vec<LevelRoute>,
+    pub(crate) use_reflink_for_checkpoint: bool,
     pub(crate) runtime: RuntimeConfig,
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
     pub(crate) feed_memory_bytes: usize,
@@ -136,6 +137,7 @@ impl Config {
             filters: FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 10.0 }),
             expect_point_read_hits: false,
             routes: Vec::new(),
+            use_reflink_for_checkpoint: true,
             runtime: RuntimeConfig::default(),
             prefix_extractor: None,
             feed_memory_bytes: 16 << 20,
@@ -381,6 +383,14 @@ impl Config {
             .iter()
             .find(|route| (usize::from(route.levels.start)..usize::from(route.levels.end)).contains(&level));
         route.map_or(self.own_folder(), |route| Folder { fs: &route.fs, path: &route.path })
+    }
+
+    /// Whether checkpoints share blocks with the tree rather than whole files, where the file system can; true by default. A file
+    /// that is shared as a whole is one file: damage to it damages both.
+    #[must_use]
+    pub fn use_reflink_for_checkpoint(mut self, yes: bool) -> Self {
+        self.use_reflink_for_checkpoint = yes;
+        self
     }
 
     pub(crate) fn cache_or_default(&self) -> Arc<Cache> {

@@ -10,6 +10,7 @@
 //! | flush and compact | `tree/maintain.rs` |
 //! | forget or rewrite a part of it | `tree/erase.rs` |
 //! | bring sorted data in | `tree/ingest.rs` |
+//! | make a second one of it | `tree/checkpoint.rs` |
 //! | look at it | `tree/inspect.rs` |
 //! | follow changes | `tree/feed.rs` |
 //! | estimate a range, see the versions of a key | `tree/estimate.rs` |
@@ -17,6 +18,7 @@
 //! Not here: any logic. Each method names the file that does the work.
 
 mod admission;
+mod checkpoint;
 mod erase;
 mod estimate;
 mod feed;

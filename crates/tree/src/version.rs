@@ -29,6 +29,8 @@ pub(crate) const LEVELS: usize = 7;
 /// The tables of a tree at one moment.
 #[derive(Clone)]
 pub(crate) struct Version {
+    /// Counts up with every change of the tables since the tree was opened.
+    id: u64,
     /// For each level its runs, newest first.
     levels: Vec<Vec<Run>>,
     /// All of them again, newest first: what a point lookup walks.
@@ -51,6 +53,7 @@ pub(crate) struct Placed {
 impl Version {
     pub(crate) fn empty() -> Self {
         Self {
+            id: 0,
             levels: vec![Vec::new(); LEVELS],
             runs: Box::default(),
             highest_seqno: None,
@@ -87,7 +90,12 @@ impl Version {
         let tables = levels.iter().flatten().flat_map(Run::tables);
         let file_bytes = tables.map(|table| table.meta().file_bytes).sum();
         let has_range_tombstones = runs.iter().any(|run| !run.tombstones().is_empty());
-        Self { levels, runs, highest_seqno, file_bytes, has_range_tombstones }
+        Self { id: self.id + 1, levels, runs, highest_seqno, file_bytes, has_range_tombstones }
+    }
+
+    /// How many changes of the tables led to it, counted from the opening of the tree, which is the first.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// Of this version the runs that `narrow` makes of its runs, for a read that needs no more. It knows no levels.

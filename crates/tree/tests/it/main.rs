@@ -13,6 +13,7 @@ mod admission;
 mod api;
 mod batches;
 mod block_copies;
+mod checkpoint;
 mod comparators;
 mod concurrency;
 mod erase;
