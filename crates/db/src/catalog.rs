@@ -134,8 +134,17 @@ impl CatalogFile {
         if self.is_unsettled { self.write() } else { Ok(()) }
     }
 
+    /// The same keyspaces for a database in another directory; not on disk before it is [written](Self::write).
+    pub(crate) fn copy_for(&self, directory: &Path) -> Self {
+        Self {
+            keyspaces: self.keyspaces.clone(),
+            next: self.next,
+            ..Self::new(Arc::clone(&self.fs), directory, Arc::clone(&self.random))
+        }
+    }
+
     /// Writes the whole catalog to a new file and makes it the current one.
-    fn write(&mut self) -> Result<()> {
+    pub(crate) fn write(&mut self) -> Result<()> {
         let former = self.number;
         self.number = former.next();
         self.is_unsettled = true;

@@ -3,6 +3,7 @@
 //! A write goes database → [`crate::write`] → [`crate::commit`]; a read goes database → [`crate::keyspace`] → tree.
 
 use std::ops::RangeBounds;
+use std::path::Path;
 use std::sync::Arc;
 
 use esker_mem::slice::{UserKey, UserValue};
@@ -11,6 +12,7 @@ use esker_tree::PinnableSlice;
 
 use crate::background;
 use crate::changes::Changes;
+use crate::checkpoint::{self, CheckpointInfo};
 use crate::core::Core;
 use crate::error::Result;
 use crate::handle::Handle;
@@ -365,6 +367,28 @@ impl Database {
     /// As [`Database::flush`].
     pub fn wait_until_idle(&self) -> Result<()> {
         background::wait_until_idle(self.core())
+    }
+
+    /// Makes a database at `target` that holds all keyspaces as they are at one commit. Tables are shared with this one where
+    /// the file system can, so that it costs little time and space at first; the log is copied. Reads, writes and compactions
+    /// go on. The checkpoint is durable when this returns, and opens as a database of its own.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let db = esker::Database::open(folder.path().join("db"))?;
+    /// db.put(b"k", b"v")?;
+    /// db.checkpoint(folder.path().join("copy"))?;
+    /// db.delete(b"k")?;
+    /// let copy = esker::Database::open(folder.path().join("copy"))?;
+    /// assert_eq!(copy.get(b"k")?.as_deref(), Some(b"v".as_slice()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::Error::AlreadyExists`] if anything is at `target`; a closed or read-only database; what the file system
+    /// reports. A checkpoint that fails leaves nothing behind.
+    pub fn checkpoint(&self, target: impl AsRef<Path>) -> Result<CheckpointInfo> {
+        checkpoint::create(self.core(), target.as_ref())
     }
 
     /// Takes writes again after a failure that turned the database read-only, and tries the failed work again.

@@ -133,6 +133,11 @@ pub enum Error {
         /// One of the files in the way.
         found: PathBuf,
     },
+    /// Something is where a file or folder was to be made. It was left as it was.
+    AlreadyExists {
+        /// Its path.
+        path: PathBuf,
+    },
     /// Another process, or another handle of this process, has the database open.
     Locked {
         /// The lock file.
@@ -248,6 +253,7 @@ impl Error {
             esker_tree::Error::MergeFailed { key, operator, source } => {
                 Self::MergeFailed { keyspace: keyspace.to_owned(), key, operator, source }
             }
+            esker_tree::Error::AlreadyExists { path } => Self::AlreadyExists { path },
             source => Self::Tree { keyspace: keyspace.to_owned(), source },
         }
     }
@@ -279,6 +285,7 @@ impl Error {
             | Self::NoMergeOperator { .. }
             | Self::MergeFailed { .. }
             | Self::InvalidOption { .. }
+            | Self::AlreadyExists { .. }
             | Self::NotADatabase { .. } => ErrorKind::InvalidInput,
             Self::KeyspaceNotFound { .. } | Self::KeyspaceDropped { .. } | Self::DatabaseNotFound { .. } => {
                 ErrorKind::NotFound
@@ -372,6 +379,7 @@ impl fmt::Display for Error {
             Self::NotADatabase { path, found } => {
                 write!(f, "{} holds {} and no database; it was left alone", path.display(), found.display())
             }
+            Self::AlreadyExists { path } => write!(f, "{} exists already", path.display()),
             Self::Locked { path } => write!(f, "{} is held by another opener", path.display()),
             Self::Io { operation, path, source } => {
                 write!(f, "cannot {operation} {}: {source}", path.display())

@@ -22,6 +22,8 @@
 //! * [`Snapshot`]: all keyspaces as they were at one moment.
 //! * [`Database::changes_since`]: every operation from a moment on, and then as they are committed.
 //! * [`Database::report`] and [`Database::prometheus`]: what there is and what was done, for people and for monitors.
+//! * [`Keyspace::ingestion`] and [`TableWriter`]: sorted data in bulk, past the log.
+//! * [`Database::checkpoint`]: a second database of this moment, for little more than names.
 //! * [`Durability`]: how long an acknowledged write is sure to live; one per write, or a default for all.
 //! * [`Error`], with [`Error::kind`] for code that reacts.
 //!
@@ -59,6 +61,7 @@ mod batch;
 mod builder;
 mod catalog;
 mod changes;
+mod checkpoint;
 mod commit;
 mod core;
 mod database;
@@ -103,6 +106,7 @@ pub use esker_tree::{
 
 pub use crate::builder::Builder;
 pub use crate::changes::{Change, ChangeOperation, Changes};
+pub use crate::checkpoint::CheckpointInfo;
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::ingest::Ingestion;

@@ -87,8 +87,8 @@ pub(crate) struct SegmentFolder {
     wants_next: AtomicBool,
     closed: Mutex<VecDeque<ClosedSegment>>,
     closed_bytes: AtomicU64,
-    /// One remover at a time.
-    removing: Mutex<()>,
+    /// One remover at a time, and none while the files are held: how many hold them.
+    removing: Mutex<usize>,
     /// What followers have yet to read: from which number on, and how many of them.
     held: Mutex<BTreeMap<SeqNo, usize>>,
     /// Up to how many bytes of closed segments that counts.
@@ -144,7 +144,7 @@ impl SegmentFolder {
             wants_next: AtomicBool::new(false),
             closed: Mutex::new(closed.into()),
             closed_bytes: AtomicU64::new(closed_bytes),
-            removing: Mutex::new(()),
+            removing: Mutex::new(0),
             held: Mutex::new(BTreeMap::new()),
             held_max_bytes: u64::MAX,
         }
@@ -298,8 +298,11 @@ impl SegmentFolder {
 
     /// Removes the closed segments whose every operation is below `floor` (INV-WAL-6), but for those that followers hold.
     pub(crate) fn retire(&self, floor: SeqNo) -> Result<()> {
-        let _one = self.removing.lock().unwrap_or_else(PoisonError::into_inner);
+        let holders = self.removing.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
+            if *holders > 0 {
+                return Ok(());
+            }
             let oldest = self.closed().front().cloned();
             let is_free = |end_seqno| end_seqno <= floor && !self.is_held(end_seqno);
             let Some(oldest) = oldest.filter(|oldest| is_free(oldest.end_seqno)) else { return Ok(()) };
@@ -307,6 +310,23 @@ impl SegmentFolder {
             self.closed().pop_front();
             self.closed_bytes.fetch_sub(oldest.len_bytes, Ordering::Relaxed);
         }
+    }
+
+    /// Keeps all closed segments as long as the guard lives, however large the log. What could have been removed meanwhile is for the next
+    /// [`Self::retire`].
+    pub(crate) fn pin(&self) -> PinnedSegments<'_> {
+        *self.removing.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        PinnedSegments { folder: self }
+    }
+
+    /// The closed segments, oldest first: id, file, and its length.
+    pub(crate) fn closed_files(&self) -> Vec<(SegmentId, PathBuf, u64)> {
+        self.closed().iter().map(|segment| (segment.id, segment.path.clone(), segment.len_bytes)).collect()
+    }
+
+    /// The file of a segment.
+    pub(crate) fn path_of(&self, id: SegmentId) -> PathBuf {
+        self.directory.join(FileKind::Segment(id).name())
     }
 
     /// Removes the segment that was prepared and not needed.
@@ -317,7 +337,7 @@ impl SegmentFolder {
 
     fn create(&self, capacity_bytes: u64) -> Result<Segment> {
         let id = SegmentId(self.next_id.fetch_add(1, Ordering::AcqRel));
-        let path = self.directory.join(FileKind::Segment(id).name());
+        let path = self.path_of(id);
         let file = self
             .fs
             .open(&path, &OpenOptions::create_new())
@@ -363,6 +383,17 @@ impl SegmentFolder {
 
     fn closed(&self) -> MutexGuard<'_, VecDeque<ClosedSegment>> {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closed segments stay as long as it lives.
+pub(crate) struct PinnedSegments<'a> {
+    folder: &'a SegmentFolder,
+}
+
+impl Drop for PinnedSegments<'_> {
+    fn drop(&mut self) {
+        *self.folder.removing.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod basics;
 mod changes;
+mod checkpoint;
 mod concurrency;
 mod crash;
 mod erase;
