@@ -1,6 +1,6 @@
 //! esker and RocksDB do the same things, and everything that they say is compared.
 //!
-//! One stream of operations, drawn from a seed, goes to both: puts, deletes, batches, single deletes, flushes, compactions,
+//! One stream of operations, drawn from a seed, goes to both: puts, deletes, merges, batches, single deletes, flushes, compactions,
 //! reopenings; gets and scans in both directions, of now and of snapshots. Memtables are small, so that most of what is read
 //! comes from tables that were merged several times. Two engines that were written apart seldom err alike.
 //!
@@ -10,15 +10,18 @@
 //! ```
 //!
 //! **Single deletes** are compared where RocksDB defines them: on keys of their own, which are put exactly once in between and
-//! never deleted otherwise. What esker does beyond that is its own model's affair (`cargo xtask`).
+//! never deleted or merged otherwise. What esker does beyond that is its own model's affair (`cargo xtask model`).
+//!
+//! **Merges** append, so that an operand in the wrong place shows.
 //!
 //! Not here: crashes, and what happens at once on several threads.
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use esker::Database;
-use rocksdb::{DB, Options, ReadOptions, WriteBatch};
+use esker::{AppendOperator, Database, KeyspaceOptions};
+use rocksdb::{DB, MergeOperands, Options, ReadOptions, WriteBatch};
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
@@ -27,13 +30,17 @@ type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 const KEYS: u64 = 3_000;
 const SINGLE_KEYS: u64 = 500;
 
+/// Between the parts of a merged value.
+const SEPARATOR: &[u8] = b", ";
+
 const OPERATIONS: u64 = 60_000;
 const SEEDS: u64 = 3;
 
 /// What is done and compared, each as often as its share of the sum.
-const SHARES: [(Action, u32); 12] = [
+const SHARES: [(Action, u32); 13] = [
     (Action::Put, 3000),
     (Action::Delete, 700),
+    (Action::Merge, 600),
     (Action::Single, 700),
     (Action::Batch, 200),
     (Action::Get, 1500),
@@ -50,6 +57,7 @@ const SHARES: [(Action, u32); 12] = [
 enum Action {
     Put,
     Delete,
+    Merge,
     Single,
     Batch,
     Get,
@@ -141,12 +149,17 @@ impl Pair {
             .memory_budget(32 << 20)
             .memtable_bytes(256 << 10)
             .log_segment_bytes(1 << 20)
+            .keyspace(
+                "default",
+                KeyspaceOptions::default().merge_operator(Arc::new(AppendOperator::new(SEPARATOR))),
+            )
             .open()
             .expect("esker opens");
         let mut options = Options::default();
         options.create_if_missing(true);
         options.set_write_buffer_size(256 << 10);
         options.set_target_file_size_base(256 << 10);
+        options.set_merge_operator_associative("append", append);
         let rocks = DB::open(&options, folder.join("rocksdb")).expect("RocksDB opens");
         Self { esker, rocks }
     }
@@ -199,6 +212,11 @@ impl Pair {
                 self.esker.delete(&key).expect("delete");
                 self.rocks.delete(&key).expect("delete");
             }
+            Action::Merge => {
+                let (key, operand) = (stream.key(), stream.value());
+                self.esker.merge(&key, &operand).expect("merge");
+                self.rocks.merge(&key, &operand).expect("merge");
+            }
             Action::Single => self.single(stream),
             Action::Batch => self.batch(stream),
             Action::Flush => {
@@ -234,11 +252,17 @@ impl Pair {
         let (mut ours, mut theirs) = (self.esker.batch(), WriteBatch::default());
         for _ in 0..stream.random.usize(1..60) {
             let key = stream.key();
-            if stream.random.u8(..4) == 0 {
+            let kind = stream.random.u8(..5);
+            if kind == 0 {
                 ours.delete(&key);
                 theirs.delete(&key);
+                continue;
+            }
+            let value = stream.value();
+            if kind == 1 {
+                ours.merge(&key, &value);
+                theirs.merge(&key, &value);
             } else {
-                let value = stream.value();
                 ours.put(&key, &value);
                 theirs.put(&key, &value);
             }
@@ -305,6 +329,12 @@ impl Pair {
             theirs.len()
         );
     }
+}
+
+/// As [`AppendOperator`] does.
+fn append(_: &[u8], base: Option<&[u8]>, operands: &MergeOperands) -> Option<Vec<u8>> {
+    let parts: Vec<&[u8]> = base.into_iter().chain(operands.iter()).collect();
+    Some(parts.join(SEPARATOR))
 }
 
 /// A snapshot of each.
