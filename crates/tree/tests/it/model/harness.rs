@@ -10,6 +10,7 @@
 //! ([`subject`], [`batches`], [`overlays`], [`points`], [`ranges`], [`upkeep`]), and what is right ([`oracle`]).
 
 mod batches;
+mod copies;
 mod dice;
 mod operation;
 mod oracle;
@@ -20,6 +21,7 @@ mod settings;
 mod subject;
 mod universe;
 mod upkeep;
+mod writes;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

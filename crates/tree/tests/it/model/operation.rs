@@ -150,6 +150,9 @@ operations! {
     3 MergeLate { key: u16 = Dice::short, which: u16 = Dice::short };
     4 RemoveLate { key: u16 = Dice::short, which: u16 = Dice::short };
     1 InstallSealed { keys: Vec<u16> = several, len: u8 = short_len };
+    3 Ingest { keys: Vec<u16> = several, len: u8 = short_len };
+    2 IngestFile { keys: Vec<u16> = several, len: u8 = short_len };
+    1 IngestNotAscending { key: u16 = Dice::short };
     // Point reads.
     140 Get { key: u16 = Dice::short, at: At = at };
     20 GetLatest { key: u16 = Dice::short };
@@ -200,6 +203,9 @@ operations! {
     2 Reopen;
     1 SecondOpener;
     1 OtherComparator;
+    1 Checkpoint;
+    2 Feed { since: u16 = Dice::short };
+    4 Trace { key: u16 = Dice::short };
     1 Verify;
     2 Shape;
     2 Room;

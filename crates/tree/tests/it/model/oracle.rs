@@ -17,6 +17,8 @@ pub(crate) enum What {
     Delete,
     /// A delete that goes with the put before it.
     Weak,
+    /// A range delete went over it.
+    Covered,
     /// An operand for the merge operator.
     Merge(Value),
 }
@@ -49,7 +51,7 @@ impl Oracle {
     pub(crate) fn cover(&mut self, class: usize, seqno: SeqNo) {
         let versions = &mut self.classes[class];
         let at = versions.partition_point(|version| version.seqno < seqno);
-        versions.insert(at, Version { seqno, what: What::Delete });
+        versions.insert(at, Version { seqno, what: What::Covered });
     }
 
     /// What a read of a class sees.
@@ -57,9 +59,21 @@ impl Oracle {
         let mut newest_first = self.classes[class].iter().rev().filter(|version| version.seqno < bound);
         match &newest_first.next()?.what {
             What::Put(value) => Some(Arc::clone(value)),
-            What::Delete | What::Weak => None,
+            What::Delete | What::Weak | What::Covered => None,
             What::Merge(newest) => Some(folded(newest, newest_first.map(|version| &version.what))),
         }
+    }
+
+    /// The writes of single keys from a seqno on: by seqno, then class.
+    pub(crate) fn points_since(&self, since: SeqNo) -> Vec<(SeqNo, usize, What)> {
+        let of_class = |(class, versions): (usize, &Vec<Version>)| {
+            let from = versions.partition_point(|version| version.seqno < since);
+            let points = versions[from..].iter().filter(|version| !matches!(version.what, What::Covered));
+            points.map(|version| (version.seqno, class, version.what.clone())).collect::<Vec<_>>()
+        };
+        let mut points: Vec<_> = self.classes.iter().enumerate().flat_map(of_class).collect();
+        points.sort_by_key(|(seqno, class, _)| (*seqno, *class));
+        points
     }
 
     /// Forgets everything.
@@ -98,7 +112,7 @@ fn folded<'a>(newest: &Value, older: impl Iterator<Item = &'a What>) -> Value {
         match what {
             What::Merge(operand) => operands.push(operand),
             What::Put(value) => base = Some(&**value),
-            What::Delete | What::Weak => {}
+            What::Delete | What::Weak | What::Covered => {}
         }
         if !matches!(what, What::Merge(_)) {
             break;

@@ -60,7 +60,7 @@ impl Subject {
             let written = match &what {
                 What::Put(value) => writes.insert(bytes, value),
                 What::Merge(operand) => writes.merge(bytes, operand),
-                What::Delete | What::Weak => writes.remove(bytes),
+                What::Delete | What::Weak | What::Covered => writes.remove(bytes),
             };
             written.map_err(told("a write to an overlay"))?;
             oracle.write(self.universe.class(*key), top, what);

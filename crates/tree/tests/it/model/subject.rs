@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use esker_env::memory::MemFs;
-use esker_mem::kind::Kind;
-use esker_mem::sorted_memtable::{Assembly, KeyCode, Section, SortedMemtable};
-use esker_tree::{Error, KeyOrder, Range, SeqNo, SequenceNumberCounter, Snapshot, Tree};
+use esker_tree::{KeyOrder, Range, SeqNo, SequenceNumberCounter, Snapshot, Tree};
 
 use super::dice::Dice;
 use super::operation::{Advice, At, Operation, Walk};
@@ -122,6 +120,12 @@ impl Subject {
             O::MergeLate { key, which } => self.write_late(*key, *which, What::Merge),
             O::RemoveLate { key, which } => self.write_late(*key, *which, |_| What::Delete),
             O::InstallSealed { keys, len } => self.install_sealed(keys, usize::from(*len)),
+            O::Ingest { .. }
+            | O::IngestFile { .. }
+            | O::IngestNotAscending { .. }
+            | O::Checkpoint
+            | O::Feed { .. }
+            | O::Trace { .. } => self.copy(operation),
             O::Get { .. }
             | O::GetLatest { .. }
             | O::ContainsKey { .. }
@@ -203,197 +207,6 @@ impl Subject {
         value.resize(value.len() + len, b'x');
         Arc::from(value)
     }
-
-    fn insert(&mut self, key: u16, len: usize) -> Outcome {
-        let value = self.value(len);
-        self.insert_value(key, value)
-    }
-
-    fn insert_value(&mut self, key: u16, value: Value) -> Outcome {
-        let class = self.universe.class(key);
-        if Universe::is_weak(class) && !self.oracle.may_put_weakly(class) {
-            return Ok(Done::Passed);
-        }
-        let seqno = self.seqno.next();
-        self.tree().insert(self.universe.key(key), &value, seqno).map_err(told("insert"))?;
-        self.oracle.write(class, seqno, What::Put(value));
-        Ok(Done::Checked)
-    }
-
-    fn remove(&mut self, key: u16) -> Outcome {
-        let class = self.universe.class(key);
-        if Universe::is_weak(class) {
-            return Ok(Done::Passed);
-        }
-        let seqno = self.seqno.next();
-        if self.planted != Some(Planted::LosesRemoves) {
-            self.tree().remove(self.universe.key(key), seqno).map_err(told("remove"))?;
-        }
-        self.oracle.write(class, seqno, What::Delete);
-        Ok(Done::Checked)
-    }
-
-    fn remove_weak(&mut self, key: u16) -> Outcome {
-        let class = self.universe.class(key);
-        if !Universe::is_weak(class) || !self.oracle.may_delete_weakly(class) {
-            return Ok(Done::Passed);
-        }
-        let seqno = self.seqno.next();
-        self.tree().remove_weak(self.universe.key(key), seqno).map_err(told("remove_weak"))?;
-        self.oracle.write(class, seqno, What::Weak);
-        Ok(Done::Checked)
-    }
-
-    fn merge(&mut self, key: u16, len: usize) -> Outcome {
-        let class = self.universe.class(key);
-        if self.settings.merging == Merging::Refused {
-            let refused = self.tree().merge(self.universe.key(key), b"operand", self.seqno.get()).err();
-            return match refused {
-                Some(Error::NoMergeOperator) => Ok(Done::Checked),
-                other => Err(format!("a merge without an operator: {other:?}")),
-            };
-        }
-        if Universe::is_weak(class) {
-            return Ok(Done::Passed);
-        }
-        let (operand, seqno) = (self.value(len / 8), self.seqno.next());
-        self.tree().merge(self.universe.key(key), &operand, seqno).map_err(told("merge"))?;
-        self.oracle.write(class, seqno, What::Merge(operand));
-        Ok(Done::Checked)
-    }
-
-    /// A range with few classes, or there would soon be nothing left; one with none changes nothing.
-    fn remove_range(&mut self, from: u16, to: u16) -> Outcome {
-        let (a, b) = (self.universe.class(from), self.universe.class(to));
-        let (start, end) = (a.min(b), a.max(b));
-        if end - start > 12 && !from.is_multiple_of(8) {
-            return Ok(Done::Passed);
-        }
-        let seqno = self.seqno.next();
-        let (first, behind) = (self.universe.key_of_class(start), self.universe.key_of_class(end));
-        self.tree().remove_range(first, behind, seqno).map_err(told("remove_range"))?;
-        (start..end).for_each(|class| self.oracle.cover(class, seqno));
-        Ok(Done::Checked)
-    }
-
-    fn remove_range_inverted(&mut self, from: u16, to: u16) -> Outcome {
-        let (a, b) = (self.universe.class(from), self.universe.class(to));
-        if a == b {
-            return Ok(Done::Passed);
-        }
-        let (start, end) = (self.universe.key_of_class(a.max(b)), self.universe.key_of_class(a.min(b)));
-        match self.tree().remove_range(start, end, self.seqno.get()) {
-            Err(Error::InvertedRange) => Ok(Done::Checked),
-            other => Err(format!("an inverted range was answered with {other:?}")),
-        }
-    }
-
-    fn remove_prefix(&mut self, key: u16, len: usize) -> Outcome {
-        let prefix = self.universe.key(key);
-        let prefix = prefix[..prefix.len().min(len)].to_vec();
-        let classes = match self.universe.classes_with_prefix(&prefix) {
-            Some(classes) if classes.len() <= 12 || key.is_multiple_of(16) => classes,
-            _ => return Ok(Done::Passed),
-        };
-        let seqno = self.seqno.next();
-        match self.tree().remove_prefix(&prefix, seqno) {
-            Ok(_) if self.order.is_bytes() => {}
-            Err(Error::NoPrefixRange { .. }) if !self.order.is_bytes() => {
-                return Ok(Done::Checked);
-            }
-            other => return Err(format!("remove_prefix was answered with {other:?}")),
-        }
-        classes.into_iter().for_each(|class| self.oracle.cover(class, seqno));
-        Ok(Done::Checked)
-    }
-
-    /// A batch as a caller with a log of its own writes it.
-    fn reserve_and_apply(&mut self, keys: &[u16], len: usize) -> Outcome {
-        let mut entries = Vec::new();
-        for key in keys {
-            let class = self.universe.class(*key);
-            if !Universe::is_weak(class) {
-                entries.push((*key, class, self.value(len)));
-            }
-        }
-        let bytes = entries.iter().map(|(key, _, value)| self.universe.key(*key).len() + value.len()).sum();
-        let reservation = self.tree().reserve(entries.len(), bytes);
-        let mut applied = reservation.apply();
-        for (key, class, value) in entries {
-            let seqno = self.seqno.next();
-            let key = self.universe.key(key);
-            let hash = esker_format::checksum::key_hash(key);
-            applied.insert(key, hash, seqno, Kind::Put, &value);
-            self.oracle.write(class, seqno, What::Put(value));
-        }
-        Ok(Done::Checked)
-    }
-
-    fn take_seqno(&mut self) -> Outcome {
-        if !self.settings.out_of_order || self.taken.len() > 4 {
-            return Ok(Done::Passed);
-        }
-        self.taken.push(self.seqno.next());
-        Ok(Done::Checked)
-    }
-
-    /// Writes with a seqno that was taken before others that are written already.
-    fn write_late(&mut self, key: u16, which: u16, what: impl FnOnce(Value) -> What) -> Outcome {
-        let class = self.universe.class(key);
-        // A range that is open reads the active memtable, and would rightly see this.
-        if self.taken.is_empty() || Universe::is_weak(class) || !self.open_ranges.is_empty() {
-            return Ok(Done::Passed);
-        }
-        let seqno = self.taken.swap_remove(usize::from(which) % self.taken.len());
-        let value = self.value(3);
-        let key = self.universe.key(key);
-        let what = what(Arc::clone(&value));
-        let written = match what {
-            What::Put(_) => self.tree().insert(key, &value, seqno),
-            What::Merge(_) => self.tree().merge(key, &value, seqno),
-            What::Delete | What::Weak => self.tree().remove(key, seqno),
-        };
-        written.map_err(told("a late write"))?;
-        self.oracle.write(class, seqno, what);
-        Ok(Done::Checked)
-    }
-
-    /// A memtable that was sorted elsewhere.
-    fn install_sealed(&mut self, keys: &[u16], len: usize) -> Outcome {
-        let mut entries = Vec::new();
-        for key in keys {
-            let class = self.universe.class(*key);
-            if !Universe::is_weak(class) {
-                entries.push((*key, class, self.seqno.next(), self.value(len)));
-            }
-        }
-        let put = |(key, _, seqno, value): &(u16, usize, SeqNo, Value)| -> (Vec<u8>, SeqNo, Vec<u8>) {
-            (self.universe.key(*key).to_vec(), *seqno, value.to_vec())
-        };
-        let sorted = sorted_memtable(&self.order, entries.iter().map(put));
-        self.tree().install_sealed(sorted).map_err(told("install_sealed"))?;
-        for (_, class, seqno, value) in entries {
-            self.oracle.write(class, seqno, What::Put(value));
-        }
-        Ok(Done::Checked)
-    }
-}
-
-fn sorted_memtable(
-    order: &KeyOrder,
-    entries: impl Iterator<Item = (Vec<u8>, SeqNo, Vec<u8>)> + Clone,
-) -> SortedMemtable {
-    let keys: Vec<Vec<u8>> = entries.clone().map(|(key, ..)| key).collect();
-    let code = Arc::new(match order {
-        KeyOrder::Bytes => KeyCode::of_sample(keys.iter().map(Vec::as_slice)),
-        KeyOrder::Custom(_) => KeyCode::flat(),
-    });
-    let mut section = Section::new(Arc::clone(&code));
-    for (key, seqno, value) in entries {
-        section.add(&key, seqno, Kind::Put, &value).expect("short keys and values");
-    }
-    section.sort(order);
-    Assembly::new(order.clone(), code, vec![section]).build()
 }
 
 /// Of `room` numbers the one at this share of them: it stays about there while a script is shortened.

@@ -60,6 +60,13 @@ impl Universe {
         &self.keys[self.class_of.partition_point(|of| *of < class)]
     }
 
+    /// The class of a key of this universe, however it is written.
+    pub(crate) fn class_of_key(&self, key: &[u8], order: &KeyOrder) -> Option<usize> {
+        let at = self.keys.partition_point(|other| order.compare(other, key).is_lt());
+        let found = self.keys.get(at).filter(|other| order.same_key(other, key));
+        found.and(self.class_of.get(at).copied())
+    }
+
     /// Whether a key is of a class.
     pub(crate) fn is_of_class(&self, key: &[u8], class: usize, order: &KeyOrder) -> bool {
         order.same_key(key, self.key_of_class(class))
