@@ -75,6 +75,16 @@ impl Tree {
         self.remove_range(start, end, seqno)
     }
 
+    /// As [`Self::remove_prefix`], if there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::StorageFull`]; those of [`Self::remove_prefix`].
+    pub fn try_remove_prefix(&self, prefix: impl AsRef<[u8]>, seqno: SeqNo) -> Result<(u64, u64)> {
+        admission::admit(&self.0, 1, 2 * prefix.as_ref().len())?;
+        self.remove_prefix(prefix, seqno)
+    }
+
     /// As [`Self::remove_weak`], if there is room.
     ///
     /// # Errors

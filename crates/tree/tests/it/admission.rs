@@ -32,6 +32,8 @@ fn tries(tree: &Tree, seqno: &SequenceNumberCounter) -> Vec<Result<(u64, u64), E
         tree.try_insert("insert", "value", seqno.next()),
         tree.try_remove("remove", seqno.next()),
         tree.try_remove_weak("weak", seqno.next()),
+        tree.try_remove_range("range:a", "range:b", seqno.next()),
+        tree.try_remove_prefix("prefix", seqno.next()),
         tree.try_merge("merge", "operand", seqno.next()),
         tree.try_apply_batch(batch, seqno.next()),
     ]

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use esker_env::memory::MemFs;
 use esker_env::random::{Random, SeededRandom};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::sorted_memtable::{Assembly, KeyCode, Section, SortedMemtable};
-use esker_tree::{Cache, Config, ErrorKind, SeqNo, SequenceNumberCounter, Tree};
+use esker_tree::{Cache, Config, ErrorKind, SeqNo, SequenceNumberCounter, Tree, UserComparator};
 
 use crate::model::Reversed;
 
@@ -166,4 +167,35 @@ fn a_log_may_bring_back_numbers_below_the_watermark() {
     assert_eq!(contents(&tree, 10), [("a".to_owned(), "a at 5".to_owned())]);
     tree.flush_active_memtable(10).unwrap();
     assert_eq!(contents(&tree, 10), [("a".to_owned(), "a at 5".to_owned())]);
+}
+
+/// Byte order, and how often it was asked for.
+struct Counting(Arc<AtomicU64>);
+
+impl UserComparator for Counting {
+    fn name(&self) -> &str {
+        "test.counting"
+    }
+
+    fn compare(&self, a: &[u8], b: &[u8]) -> std::cmp::Ordering {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        a.cmp(b)
+    }
+}
+
+/// A recovered memtable under a range tombstone is passed over as a whole, not entry by entry.
+#[test]
+fn a_scan_does_not_walk_an_installed_memtable_under_a_range_tombstone() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let order = KeyOrder::new(Arc::new(Counting(Arc::clone(&asked))));
+    let tree =
+        config(&Arc::new(MemFs::new())).comparator(Arc::new(Counting(Arc::clone(&asked)))).open().unwrap();
+    let ops: Vec<_> = (0..20_000).map(|i| (format!("key{i:05}"), i, Kind::Put)).collect();
+    tree.install_sealed(sorted(&order, &ops)).unwrap();
+    tree.remove_range("key00000", "key19999", 20_000).unwrap();
+    let before = asked.load(Ordering::Relaxed);
+    assert_eq!(&*tree.first_key_value(SeqNo::MAX).unwrap().unwrap().0, b"key19999");
+    assert!(tree.iter(SeqNo::MAX).unwrap().rev().nth(1).is_none());
+    let took = asked.load(Ordering::Relaxed) - before;
+    assert!(took < 500, "{took} comparisons for one key");
 }
