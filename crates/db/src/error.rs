@@ -321,6 +321,30 @@ fn tree_kind(source: &esker_tree::Error) -> ErrorKind {
     }
 }
 
+impl Error {
+    /// What merge operators have to do with.
+    fn fmt_of_operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongMergeOperator { keyspace, stored, given } => {
+                let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
+                let (stored, given) = (name(stored), name(given));
+                write!(
+                    f,
+                    "keyspace {keyspace:?} merges by operator {stored}, not {given}: \
+                     name it with its options on the builder"
+                )
+            }
+            Self::NoMergeOperator { keyspace } => write!(f, "keyspace {keyspace:?} has no merge operator"),
+            Self::MergeFailed { keyspace, key, operator, source } => write!(
+                f,
+                "keyspace {keyspace:?}: operator {operator:?} cannot fold key \"{}\": {source}",
+                key.escape_ascii()
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -358,21 +382,9 @@ impl fmt::Display for Error {
                      name it with its options on the builder"
                 )
             }
-            Self::WrongMergeOperator { keyspace, stored, given } => {
-                let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
-                let (stored, given) = (name(stored), name(given));
-                write!(
-                    f,
-                    "keyspace {keyspace:?} merges by operator {stored}, not {given}: \
-                     name it with its options on the builder"
-                )
+            Self::WrongMergeOperator { .. } | Self::NoMergeOperator { .. } | Self::MergeFailed { .. } => {
+                self.fmt_of_operator(f)
             }
-            Self::NoMergeOperator { keyspace } => write!(f, "keyspace {keyspace:?} has no merge operator"),
-            Self::MergeFailed { keyspace, key, operator, source } => write!(
-                f,
-                "keyspace {keyspace:?}: operator {operator:?} cannot fold key \"{}\": {source}",
-                key.escape_ascii()
-            ),
             Self::InvalidOption { option, problem } => write!(f, "option {option}: {problem}"),
             Self::Closed => f.write_str("the database is closed"),
             Self::DatabaseNotFound { path } => write!(f, "there is no database at {}", path.display()),

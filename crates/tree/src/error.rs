@@ -311,6 +311,26 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What merge operators and compaction filters have to do with.
+    fn fmt_of_operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongMergeOperator { stored, given } => match given {
+                Some(given) => write!(f, "the tree merges by operator {stored:?}, not {given:?}"),
+                None => write!(f, "the tree merges by operator {stored:?}, and none was given"),
+            },
+            Self::FilterValueTooLong { filter, key, len } => {
+                write!(f, "filter {filter:?} gave key \"{}\" a value of {len} bytes", key.escape_ascii())
+            }
+            Self::NoMergeOperator => f.write_str("the tree has no merge operator"),
+            Self::MergeFailed { key, operator, source } => {
+                write!(f, "operator {operator:?} cannot fold key \"{}\": {source}", key.escape_ascii())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -366,17 +386,10 @@ impl fmt::Display for Error {
             Self::WrongComparator { stored, given } => {
                 write!(f, "the tree is ordered by comparator {stored:?}, not {given:?}")
             }
-            Self::WrongMergeOperator { stored, given } => match given {
-                Some(given) => write!(f, "the tree merges by operator {stored:?}, not {given:?}"),
-                None => write!(f, "the tree merges by operator {stored:?}, and none was given"),
-            },
-            Self::FilterValueTooLong { filter, key, len } => {
-                write!(f, "filter {filter:?} gave key \"{}\" a value of {len} bytes", key.escape_ascii())
-            }
-            Self::NoMergeOperator => f.write_str("the tree has no merge operator"),
-            Self::MergeFailed { key, operator, source } => {
-                write!(f, "operator {operator:?} cannot fold key \"{}\": {source}", key.escape_ascii())
-            }
+            Self::WrongMergeOperator { .. }
+            | Self::NoMergeOperator
+            | Self::MergeFailed { .. }
+            | Self::FilterValueTooLong { .. } => self.fmt_of_operator(f),
             Self::InvalidRoute { path, problem } => {
                 write!(f, "the level route to {}: {problem}", path.display())
             }
