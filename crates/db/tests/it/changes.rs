@@ -125,6 +125,24 @@ fn changes_since_reads_tables_where_the_log_is_gone_and_resumes_from_a_stored_cu
     assert!(drain(&mut changes).unwrap() == lines[4000..]);
 }
 
+/// INV-FEED-6: history goes while a feed still reads it from tables; the log from there on was held, and nothing is missing.
+#[test]
+fn changes_since_holds_the_log_from_where_tables_end() {
+    let db = builder(&memory()).background_threads(0).open().unwrap();
+    db.set_feed_horizon(Some(0)).unwrap();
+    let mut lines = fill(&db, 0..3000);
+    db.compact().unwrap();
+    let mut changes = db.changes_since(0).unwrap();
+    let first = changes.next().unwrap().unwrap();
+    assert_eq!(line(&first), lines[0]);
+    db.set_feed_horizon(None).unwrap();
+    lines.extend(fill(&db, 3000..3400));
+    db.persist(Durability::Sync).unwrap();
+    db.compact().unwrap();
+    assert!(matches!(db.changes_since(first.seqno), Err(Error::HistoryGone { .. })));
+    assert!(drain(&mut changes).unwrap() == lines[1..]);
+}
+
 #[test]
 fn changes_since_refuses_what_may_be_gone() {
     let db = builder(&memory()).background_threads(0).open().unwrap();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use esker_env::fs::{Fs, OpenOptions, SharedFs};
 use esker_env::memory::MemFs;
 use esker_tree::{
-    CancelToken, Config, Error, ErrorKind, LevelPolicy, Leveled, Result, ScanSince, ScanSinceEvent, SeqNo,
-    SequenceNumberCounter, Tree,
+    AppendOperator, CancelToken, Config, Error, ErrorKind, LevelPolicy, Leveled, Result, ScanSince,
+    ScanSinceEvent, SeqNo, SequenceNumberCounter, Tree, WriteBatch,
 };
 
 fn config(fs: &Arc<MemFs>, seqno: &SequenceNumberCounter, visible: &SequenceNumberCounter) -> Config {
@@ -369,4 +369,48 @@ fn scan_since_seqno_knows_what_clear_and_drop_range_erased() {
     written.flush();
     assert_eq!(written.tree.drop_range::<&str>(..).unwrap().tables, 1);
     assert_eq!(oldest(written.tree.scan_since_seqno(599)), Some(600));
+}
+
+/// INV-FEED-1, for operands: they are not folded while a feed may want them. And what else writes there are.
+#[test]
+fn scan_since_seqno_tells_operands_weak_deletes_and_batches() {
+    let written = Written::new(|config| config.with_merge_operator(Arc::new(AppendOperator::new("+"))));
+    let tree = &written.tree;
+    tree.set_feed_horizon(Some(0)).unwrap();
+    tree.insert("key", "base", written.seqno.next()).unwrap();
+    tree.merge("key", "a", written.seqno.next()).unwrap();
+    tree.merge("key", "b", written.seqno.next()).unwrap();
+    tree.insert("weak", "x", written.seqno.next()).unwrap();
+    tree.remove_weak("weak", written.seqno.next()).unwrap();
+    let mut batch = WriteBatch::new();
+    batch.insert("one", "1");
+    batch.merge("key", "c");
+    batch.merge("key", "d");
+    batch.remove("two");
+    tree.apply_batch(batch, written.seqno.next()).unwrap();
+    written.visible.set(written.seqno.get());
+    let events = || {
+        let events: Vec<_> = tree.scan_since_seqno(1).map(|event| event.unwrap()).collect();
+        let operands = events.iter().filter_map(|event| match event {
+            ScanSinceEvent::MergeOperand { operand, .. } => Some(operand.to_vec()),
+            _ => None,
+        });
+        // Also those of the batch, which have one number.
+        assert_eq!(operands.collect::<Vec<_>>(), [b"a", b"b", b"c", b"d"]);
+        let mut lines: Vec<_> = events.iter().map(|event| (event.seqno(), format!("{event:?}"))).collect();
+        lines.sort();
+        lines
+    };
+    let expected = events();
+    assert_eq!(expected.iter().map(|(seqno, _)| *seqno).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 5, 5, 5]);
+    assert!(
+        expected[3].1.ends_with("weak: true }") && expected[7].1.ends_with("weak: false }"),
+        "{expected:?}"
+    );
+    assert!(expected[2].1.starts_with("Insert") && expected[4].1.starts_with("Insert"), "{expected:?}");
+    written.flush();
+    assert_eq!(events(), expected);
+    tree.major_compact(1 << 20, SeqNo::MAX).unwrap();
+    assert_eq!(events(), expected);
+    assert_eq!(tree.get("key", SeqNo::MAX).unwrap().as_deref(), Some(b"base+a+b+c+d".as_slice()));
 }
