@@ -290,3 +290,22 @@ fn changes_since_durable_only_tells_nothing_that_a_power_loss_takes_back() {
     let db = builder(&survived).background_threads(0).open().unwrap();
     assert_eq!(drain(&mut db.changes_since(0).unwrap()).unwrap(), ["default put a=1", "default put b=2"]);
 }
+
+#[test]
+fn changes_since_tells_range_deletes_from_log_and_tables() {
+    let db = builder(&memory()).background_threads(0).open().unwrap();
+    db.set_feed_horizon(Some(0)).unwrap();
+    fill(&db, 0..2000);
+    db.delete_range("key010", "key050").unwrap();
+    fill(&db, 2000..2010);
+    let deletes = || -> Vec<String> {
+        let lines = drain(&mut db.changes_since(0).unwrap()).unwrap();
+        assert_eq!(lines.len(), 2011);
+        lines.into_iter().filter(|line| line.contains("DeleteRange")).collect()
+    };
+    let from_log = deletes();
+    assert_eq!(from_log.len(), 1);
+    db.persist(Durability::Sync).unwrap();
+    db.compact().unwrap();
+    assert_eq!(deletes(), from_log);
+}
