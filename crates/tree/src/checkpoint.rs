@@ -116,9 +116,9 @@ impl PendingCheckpoint {
             info.table_files += 1;
             info.total_bytes += table.meta().file_bytes;
         }
-        fs.sync_dir(target).map_err(|e| Error::io("sync", target, e))?;
         let mut manifest =
             ManifestLog::new(fs, target, &core.config.random, core.config.manifest_rotate_bytes);
+        // Syncs the folder, the tables' names with it, before `CURRENT` is there.
         manifest.begin(ManifestId::default().next(), &self.edit)?;
         Ok(info)
     }

@@ -42,6 +42,15 @@ fn checkpoint_holds_all_keyspaces_at_one_commit() {
     assert_eq!(Database::open(path("copy")).unwrap().len().unwrap(), 1);
 }
 
+/// Says that it is done when it goes.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// INV-CHECKPOINT-2: pairs that are written in one batch are never torn apart, while everything goes on.
 #[test]
 fn checkpoint_is_consistent_while_writes_and_compactions_go_on() {
@@ -67,6 +76,8 @@ fn checkpoint_is_consistent_while_writes_and_compactions_go_on() {
                 batch.commit().unwrap();
             }
         });
+        // Whatever fails here, the writer ends.
+        let _stop = Stop(&done);
         for round in 0..8 {
             let target = folder.path().join(format!("copy {round}"));
             db.checkpoint(&target).unwrap();
@@ -80,7 +91,6 @@ fn checkpoint_is_consistent_while_writes_and_compactions_go_on() {
             assert!(newest >= acknowledged, "what was there before is in it");
             acknowledged = newest;
         }
-        done.store(true, Ordering::Relaxed);
     });
 }
 

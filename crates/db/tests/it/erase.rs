@@ -79,6 +79,11 @@ fn script(fs: &FaultFs, durability: Durability, steps: &mut Steps) -> Result<(),
                 keyspaces[at].compact_range::<&str>(..)?;
             }
         }
+        // What was cleared is in tables, and this may be lost with the log: then the clear must not be there either.
+        db.flush()?;
+        let (key, value) = (format!("before the clear of {round}"), "value");
+        steps.put(0, &key, value);
+        keyspaces[0].put_with(key, value, durability)?;
         steps.begin(|now| now[1].clear());
         keyspaces[1].clear()?;
     }

@@ -142,6 +142,25 @@ fn ingestion_brings_everything_in_at_once() {
     assert!(bench.tree.verify().is_sound());
 }
 
+/// INV-INGEST-3: blocks that a compaction might copy as they are would bring numbers of 0 with them.
+#[test]
+fn ingestion_keeps_its_number_through_a_compaction_that_copies_blocks() {
+    let bench = Bench::new();
+    let keys: Vec<String> = (0..300).map(|number| format!("key{number:03}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    bench.put("a", "before");
+    let snapshot = bench.tree.snapshot(bench.seqno.get()).unwrap();
+    let before = bench.at(SeqNo::MAX);
+    bench.load(&keys, "a value of some length, so that blocks are full");
+    bench.load(&["key000", "key2995"], "newer, and around all others");
+    assert!(bench.tree.compact_range::<&str>(.., SeqNo::MAX).unwrap());
+    let tables = bench.tree.tables();
+    assert_eq!((tables.len(), tables[0].entries), (1, 301));
+    assert_eq!(bench.at(snapshot.bound()), before);
+    assert_eq!(bench.tree.get("key150", snapshot.bound()).unwrap(), None);
+    assert_eq!(bench.at(SeqNo::MAX).len(), 302);
+}
+
 #[test]
 fn ingestion_that_is_dropped_leaves_nothing_behind() {
     let bench = Bench::new();
