@@ -69,7 +69,7 @@ fn script(fs: &FaultFs, durability: Durability, steps: &mut Steps) -> Result<(),
     let keyspaces = both(&db)?;
     steps.begin(|_| ());
     for round in 0..3 {
-        for at in [0, 1, 0, 1] {
+        for at in [1, 0, 1, 0] {
             for key in ["a", "b", "c"] {
                 let (key, value) = (format!("{key}{round}"), "value".repeat(round + 1));
                 steps.put(at, &key, &value);
