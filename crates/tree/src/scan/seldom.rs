@@ -49,14 +49,6 @@ impl Cursor for Seldom {
         on_seldom!(self, c => Cursor::seek_for_prev(c, key))
     }
 
-    fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
-        on_seldom!(self, c => Cursor::skip_forward(c, to, below))
-    }
-
-    fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
-        on_seldom!(self, c => Cursor::skip_backward(c, to, below))
-    }
-
     fn next(&mut self) -> Result<()> {
         on_seldom!(self, c => Cursor::next(c))
     }
