@@ -4,6 +4,7 @@
 
 use esker_format::data_block::DataBlock;
 use esker_mem::comparator::KeyOrder;
+use esker_mem::kind::Kind;
 use esker_mem::slice::Slice;
 use libfuzzer_sys::fuzz_target;
 
@@ -23,10 +24,13 @@ fuzz_target!(|data: &[u8]| {
         assert!(block.find(&key, 1 << 20, &order).is_none_or(|found| found < block.len()));
     }
     if block.verify_order(&order).is_ok() {
-        // In a sorted block every entry is found.
+        // In a sorted block every entry is found; of operands with one number the first.
         for index in 0..block.len() {
             block.key_into(index, &mut key);
-            assert_eq!(block.find(&key, block.seqno(index) + 1, &order), Some(index));
+            let found = block.find(&key, block.seqno(index) + 1, &order).expect("is there");
+            block.key_into(found, &mut walked);
+            assert_eq!((&walked, block.seqno(found)), (&key, block.seqno(index)));
+            assert!(found == index || (found < index && block.kind(index) == Kind::Merge));
         }
     }
 });

@@ -37,11 +37,11 @@ fuzz_target!(|data: &[u8]| {
     };
     assert_eq!((frame.payload, frame.meta), (data, meta));
     // And a short one behind it, from any bytes and from true ones.
-    let (next, mut carry) = (FrameMeta { first_seqno: 6, ..meta }, Some(frame.carry()));
+    let (next, before) = (FrameMeta { first_seqno: 6, ..meta }, Some(frame.carry()));
     let place = file.len() as u64;
-    let _ = decode_next_frame(data, LOG, place, carry);
-    append_next_frame(&mut file, &next, LOG, place, data, &mut carry);
-    let FrameAt::Frame(frame) = decode_next_frame(&file[place as usize..], LOG, place, Some(frame.carry())) else {
+    let _ = decode_next_frame(data, LOG, place, before);
+    append_next_frame(&mut file, &next, LOG, place, data, &mut before.clone());
+    let FrameAt::Frame(frame) = decode_next_frame(&file[place as usize..], LOG, place, before) else {
         panic!("a true frame")
     };
     assert_eq!((frame.payload, frame.meta), (data, next));

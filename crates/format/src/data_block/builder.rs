@@ -76,6 +76,8 @@ impl DataBlockBuilder {
             self.has_several_kinds |= last.kind != kind;
             self.is_uneven |=
                 (last.value_at - last.key_at, last.value_end - last.value_at) != (key.len(), value.len());
+            // Without heads, two of these would have no byte of their own: a reader does not believe in such entries.
+            self.is_uneven |= !self.order_is_bytes && key.is_empty() && value.is_empty();
             self.lowest_seqno = self.lowest_seqno.min(seqno);
             self.highest_seqno = self.highest_seqno.max(seqno);
             self.lcp = common_prefix(self.data.get(..self.lcp).unwrap_or_default(), key);

@@ -343,6 +343,9 @@ fn an_even_block_holds_what_it_says() {
     check_against_model(&payload, &one, &KeyOrder::Bytes);
     payload[0] = 2;
     assert!(DataBlock::decode(Slice::new(&payload)).is_err(), "two entries without a byte");
+    let operands: Model = vec![(Vec::new(), 4, Kind::Merge, Vec::new()); 3];
+    let block = DataBlock::decode(Slice::new(&build(false, &operands))).unwrap();
+    assert_eq!(block.len(), 3, "operands of one number may be equal: they store their lengths");
     let model: Model = (0..9).map(|n| (vec![b'k', n], 4, Kind::Put, b"four".to_vec())).collect();
     let whole = build(true, &model);
     for (at, value) in [(0, 8), (0, 10), (10, 9), (12, 3), (12, 5), (6, 0x43), (6, 0x01)] {
