@@ -9,6 +9,9 @@
 //!
 //! Numbers of writes that failed are never told: they are in no table, and behind the end of what the log's writer vouches for.
 //!
+//! **Not told** while the log is read: ingestions, which take a number and leave a gap in those of the log. They could be told as the
+//! gaps are, by the trees' feeds for the numbers of the gap. Clears and drops of ranges are no operations and are never told.
+//!
 //! Memory: a commit group of the log; or, while reading trees, what their feeds sort in.
 //!
 //! Not here: keeping history in tables ([`crate::history`]).

@@ -299,6 +299,10 @@ impl Database {
     /// What the log still has comes from there; the rest comes from tables, as far as history was kept
     /// ([`Self::set_feed_horizon`]). Of dropped keyspaces nothing is told.
     ///
+    /// A limit of today: what ingestion brings in is not in the log, so it is told only while the feed reads tables, and missing while it
+    /// reads the log; that a keyspace was cleared, or a range dropped, is not told at all. Whoever does either has those who follow
+    /// read the database again.
+    ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// use esker::{ChangeOperation, Database};
