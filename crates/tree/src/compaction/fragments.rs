@@ -13,7 +13,7 @@
 //!
 //! Cost: O(n log n) for n tombstones; and one step for each of them over each fragment at or above the watermark.
 //!
-//! Not here: which entries go ([`super::stream`]), which table gets which part ([`crate::install`]).
+//! Not here: which entries go ([`super::stream`]), which table gets which part (`crate::install`).
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

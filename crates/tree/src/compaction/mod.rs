@@ -6,7 +6,7 @@
 //!
 //! 1. [`picker`]: the [`Shape`](picker::Shape) of a tree, the [`Plan`](picker::Plan) and the trait between them.
 //! 2. [`leveled`]: the default strategy.
-//!    [`major`]: the one for a compaction of everything; [`within`]: for one of a key range.
+//!    [`major`]: the one for a compaction of everything; `within`: for one of a key range.
 //! 3. [`check`]: the rules that every plan obeys.
 //! 4. [`limits`]: what a plan leaves beside and below its inputs, hence what its output may forget.
 //! 5. [`stream`]: the one place that decides which entries are left out.

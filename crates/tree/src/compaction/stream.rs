@@ -18,8 +18,8 @@
 //!   entry tells.
 //! - **Seqnos** (INV-DROP-5) of puts become 0 in the last level under the conditions of a tombstone's going. At most one
 //!   version of a key meets them.
-//! - **Operands** of a merge operator are folded with their neighbours in their stripe ([`fold`], INV-MERGE-3).
-//! - A compaction **filter** judges newest versions that no snapshot sees ([`judge`], INV-FILTER-1).
+//! - **Operands** of a merge operator are folded with their neighbours in their stripe (`fold`, INV-MERGE-3).
+//! - A compaction **filter** judges newest versions that no snapshot sees (`judge`, INV-FILTER-1).
 //! - Nothing at or above `W` is dropped or changed (INV-DROP-7).
 //!
 //! If seqnos may arrive out of order (INV-DROP-6), a newer source may hold an older version. [`DropLimits`] tells; then
@@ -245,7 +245,7 @@ impl DropStream {
         self
     }
 
-    /// Asks `filter` about newest versions ([`judge`]).
+    /// Asks `filter` about newest versions (`judge`).
     #[must_use]
     pub fn filtering(mut self, filter: Option<RunningFilter>) -> DropStream {
         self.filter = filter.map(Box::new);

@@ -1,7 +1,7 @@
 //! A run: a tree and the oracle side by side, and what both have been through.
 //!
 //! Every operation is done to both, and what the tree answers is compared with what the oracle says. A difference is an error
-//! that says what was asked, got and expected; a panic of the tree is caught by [`super::harness`].
+//! that says what was asked, got and expected; a panic of the tree is caught by the harness.
 
 use std::sync::Arc;
 
