@@ -10,7 +10,8 @@
 //! gives up its output ([`crate::install`]).
 //!
 //! **Drop range** takes a table only with everything older that overlaps it, so that no older version comes to light
-//! (INV-ERASE-3). Tables of running compactions stay.
+//! (INV-ERASE-3). A bare tree's numbers may have come out of order, so that a newer source holds older versions: then tables with
+//! numbers above those stay, too (INV-ERASE-6). Tables of running compactions stay.
 //!
 //! Not here: range deletes, which hide what they cover exactly and at a point in time.
 
@@ -19,15 +20,17 @@ use std::sync::Arc;
 
 use esker_format::ids::TableId;
 use esker_format::manifest::{RemovedTable, VersionEdit};
-use esker_mem::seqno::SeqNo;
+use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::install::install_from;
 use crate::key_range::{KeyRange, ranges_overlap};
 use crate::memtable::Generation;
+use crate::shape::newer_lowest_seqno;
 use crate::state::View;
-use crate::version::{Placed, Version};
+use crate::version::Placed;
+use crate::version::run::Run;
 
 /// What [`crate::Tree::drop_range`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +89,7 @@ fn highest_seqno(core: &Core, view: &View) -> Option<SeqNo> {
 pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> {
     let pause = core.snapshots.pause();
     let newest_snapshot = pause.bounds().last().copied().unwrap_or(0);
-    let claim = Claim::new(core, |version, is_busy| choose(core, version, range, newest_snapshot, is_busy));
+    let claim = Claim::new(core, |view, is_busy| choose(core, view, range, newest_snapshot, is_busy));
     let Some(highest) = claim.chosen.iter().map(|placed| placed.table.highest_seqno()).max() else {
         return Ok(DroppedRange::default());
     };
@@ -94,8 +97,10 @@ pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> 
     core.snapshots.history.erase_below(highest + 1);
     let removed = claim.chosen.iter().map(removal).collect();
     let edit = VersionEdit { removed, ..VersionEdit::default() };
-    // What is claimed goes through nothing but a clear, and then it is gone already.
-    let is_there = |view: &View| claim.chosen.iter().all(|placed| view.version.has(placed));
+    // What is claimed goes through nothing but a clear, and then it is gone already. No write below the watermark comes any more.
+    let is_there = |view: &View| {
+        claim.chosen.iter().all(|placed| view.version.has(placed)) && newer_lowest_seqno(view, None) > highest
+    };
     if !install_from(core, |view| is_there(view).then_some(edit), |_| {})? {
         return Ok(DroppedRange::default());
     }
@@ -108,12 +113,13 @@ pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> 
 /// The tables to drop: from the oldest run to the newest, those inside the range over which nothing older stays.
 fn choose(
     core: &Core,
-    version: &Version,
+    view: &View,
     range: &KeyRange,
     newest_snapshot: SeqNo,
     is_busy: &dyn Fn(TableId) -> bool,
 ) -> Vec<Placed> {
-    let order = core.order();
+    let (order, version) = (core.order(), &view.version);
+    let strays_from = lowest_stray(view);
     let mut chosen: Vec<Placed> = Vec::new();
     let mut staying: Vec<Placed> = Vec::new();
     for placed in version.placed().collect::<Vec<_>>().into_iter().rev() {
@@ -125,6 +131,8 @@ fn choose(
             && !is_busy(placed.table.id())
             // INV-ERASE-2.
             && placed.table.meta().lowest_seqno >= newest_snapshot
+            // INV-ERASE-6.
+            && placed.table.highest_seqno() < strays_from
             // INV-ERASE-3: the tables of its own run are disjoint from it.
             && !staying.iter().any(|older| {
                 ranges_overlap(order, (smallest, largest), (older.table.smallest(), older.table.largest()))
@@ -134,6 +142,13 @@ fn choose(
     chosen
 }
 
+/// The lowest number that a source may hold out of order, over older sources with higher ones; the maximum as a rule.
+fn lowest_stray(view: &View) -> SeqNo {
+    let crossed = view.version.runs().iter().flat_map(Run::tables).filter(|table| table.meta().out_of_order);
+    let in_tables = crossed.map(|table| table.meta().lowest_seqno).min();
+    in_tables.unwrap_or(MAX_SEQNO).min(newer_lowest_seqno(view, None))
+}
+
 /// Tables that no compaction takes for as long as this lives.
 struct Claim<'a> {
     core: &'a Core,
@@ -141,10 +156,10 @@ struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    fn new(core: &'a Core, choose: impl FnOnce(&Version, &dyn Fn(TableId) -> bool) -> Vec<Placed>) -> Self {
+    fn new(core: &'a Core, choose: impl FnOnce(&View, &dyn Fn(TableId) -> bool) -> Vec<Placed>) -> Self {
         let mut jobs = core.jobs();
         let view = core.state.view_owned();
-        let chosen = choose(&view.version, &|id| jobs.busy.contains(&id));
+        let chosen = choose(&view, &|id| jobs.busy.contains(&id));
         jobs.busy.extend(chosen.iter().map(|placed| placed.table.id()));
         drop(jobs);
         Self { core, chosen }
