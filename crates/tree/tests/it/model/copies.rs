@@ -143,6 +143,10 @@ impl Subject {
                 Err(error) => return Err(format!("scan_since_seqno failed: {error}")),
             };
             let class = self.universe.class_of_key(&key, &self.order);
+            if class.is_none() && key.iter().all(|&byte| byte == u8::MAX) {
+                // A prefix without a key behind it ends with a delete of the last key there can be.
+                continue;
+            }
             told_of.push((seqno, class, what));
         }
         if !told_of.is_sorted_by_key(|(seqno, ..)| *seqno) {
