@@ -6,6 +6,7 @@ use std::sync::Arc;
 use esker_tree::{CancelToken, Error, ErrorKind, MAX_SEQNO, SeqNo};
 
 use super::operation::{Advice, Operation, Span};
+use super::oracle::What;
 use super::settings::Order;
 use super::subject::{Done, Outcome, Planted, Subject, same, told};
 
@@ -259,6 +260,13 @@ impl Subject {
             let had = self.oracle.get(class, self.watermark);
             if left.is_none() && had.is_some() {
                 self.oracle.forget_below(class, self.watermark);
+            } else if let Some(left) = left.as_deref()
+                && had.as_deref() != Some(left)
+                && self.oracle.without_older(class, self.watermark).iter().any(|folded| &**folded == left)
+            {
+                // Operands that stay are folded onto nothing.
+                self.oracle.forget_below(class, self.watermark);
+                self.oracle.write(class, self.watermark - 1, What::Put(left.into()));
             } else if left.as_deref() != had.as_deref() {
                 return Err(format!("drop_range brought {left:?} to light, where {had:?} was"));
             }
