@@ -132,12 +132,10 @@ fn check_bounds(
         if first.as_ref().is_none_or(|first| order.compare(&start, first) == Ordering::Less) {
             first = Some(start.to_vec());
         }
-        let ends_after_last = |last: &Vec<u8>| {
-            let after = [last.as_slice(), &[0]].concat();
-            order.compare(&end, last) == Ordering::Greater && !(order.is_bytes() && *end == *after)
-        };
-        if last.as_ref().is_none_or(ends_after_last) {
-            last = Some(end.to_vec());
+        // Where the last key before the end has a name, that is the bound.
+        let covered = end.strip_suffix(&[0]).filter(|_| order.is_bytes()).unwrap_or(&end);
+        if last.as_ref().is_none_or(|last| order.compare(covered, last) == Ordering::Greater) {
+            last = Some(covered.to_vec());
         }
     }
     if first.is_none_or(|first| !order.same_key(&first, table.smallest())) {

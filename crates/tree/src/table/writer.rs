@@ -361,9 +361,16 @@ impl TableWriter {
             properties.smallest_key = first;
         }
         // The end itself is not covered, so up to a key that is here it adds nothing.
-        let reaches_on = is_empty || order.compare(&end, &properties.largest_key) == Ordering::Greater;
-        let after_last = order.is_bytes() && end.strip_suffix(&[0]) == Some(&*self.last_key);
-        if !reaches_on || (!is_empty && after_last) {
+        let reaches_on =
+            |key: &[u8]| is_empty || order.compare(key, &properties.largest_key) == Ordering::Greater;
+        if let Some(last_covered) = end.strip_suffix(&[0]).filter(|_| order.is_bytes()) {
+            // The last key before the end has a name, and the table beside this one may begin at the end.
+            if reaches_on(last_covered) {
+                properties.largest_key = Slice::new(last_covered);
+            }
+            return false;
+        }
+        if !reaches_on(&end) {
             return false;
         }
         properties.largest_key = end;
