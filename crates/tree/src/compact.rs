@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use esker_format::ids::RunId;
-use esker_format::manifest::{AddedTable, RemovedTable, VersionEdit};
+use esker_format::manifest::{AddedTable, VersionEdit};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
 
@@ -131,12 +131,6 @@ fn is_hidden(fragments: &Fragments, order: &KeyOrder, readers: &Readers, table: 
     fragments.hide_all(order, readers, (table.smallest(), table.largest()), seqnos)
 }
 
-/// What takes a table out of the version.
-fn removal(placed: &Placed) -> RemovedTable {
-    let level = u8::try_from(placed.level).unwrap_or(u8::MAX);
-    RemovedTable { level, run: placed.run, table: placed.table.id() }
-}
-
 impl CompactionJob {
     /// Bytes of the inputs.
     #[must_use]
@@ -167,7 +161,7 @@ impl CompactionJob {
         let Some(inputs) = self.inputs(&version) else { return Ok(CompactionOutcome::default()) };
         let core = &self.core;
         let run = self.output_run();
-        let removed = inputs.iter().flatten().map(removal).collect();
+        let removed = inputs.iter().flatten().map(Placed::removal).collect();
         let mut edit = VersionEdit { removed, ..VersionEdit::default() };
         let mut outcome = CompactionOutcome::default();
         let mut filter = None;

@@ -19,7 +19,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use esker_format::ids::TableId;
-use esker_format::manifest::{RemovedTable, VersionEdit};
+use esker_format::manifest::VersionEdit;
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
 use crate::core::Core;
@@ -59,7 +59,7 @@ pub(crate) fn clear(core: &Core) -> Result<()> {
             core.snapshots.history.erase_below(highest + 1);
             done_with.set(Some(highest));
             Some(VersionEdit {
-                removed: view.version.placed().map(|placed| removal(&placed)).collect(),
+                removed: view.version.placed().map(|placed| placed.removal()).collect(),
                 replay_floor: Some(highest + 1),
                 last_seqno: Some(highest),
                 ..VersionEdit::default()
@@ -95,7 +95,7 @@ pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> 
     };
     core.snapshots.raise(highest + 1, core.config.visible.get());
     core.snapshots.history.erase_below(highest + 1);
-    let removed = claim.chosen.iter().map(removal).collect();
+    let removed = claim.chosen.iter().map(Placed::removal).collect();
     let edit = VersionEdit { removed, ..VersionEdit::default() };
     // What is claimed goes through nothing but a clear, and then it is gone already. No write below the watermark comes any more.
     let is_there = |view: &View| {
@@ -173,10 +173,4 @@ impl Drop for Claim<'_> {
             jobs.busy.remove(&placed.table.id());
         }
     }
-}
-
-/// What takes a table out of the version.
-fn removal(placed: &Placed) -> RemovedTable {
-    let level = u8::try_from(placed.level).unwrap_or(u8::MAX);
-    RemovedTable { level, run: placed.run, table: placed.table.id() }
 }

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use esker_format::ids::{RunId, TableId};
+use esker_format::manifest::RemovedTable;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::SeqNo;
 
@@ -48,6 +49,14 @@ pub(crate) struct Placed {
     pub(crate) level: usize,
     pub(crate) run: RunId,
     pub(crate) table: Arc<Table>,
+}
+
+impl Placed {
+    /// What takes the table out of the version.
+    pub(crate) fn removal(&self) -> RemovedTable {
+        let level = u8::try_from(self.level).unwrap_or(u8::MAX);
+        RemovedTable { level, run: self.run, table: self.table.id() }
+    }
 }
 
 impl Version {
