@@ -12,6 +12,7 @@ use esker_env::fs::SharedFs;
 use esker_env::os::OsFs;
 use esker_env::random::{Random, SystemRandom};
 use esker_env::spawn::{Spawn, Threads};
+use esker_env::sync_mode::SyncMode;
 
 use crate::database::Database;
 use crate::error::Result;
@@ -126,6 +127,13 @@ impl Builder {
     /// Whether the log is written through a memory map. Default: [`LogMapping::Auto`].
     pub fn log_mapping(mut self, mapping: LogMapping) -> Self {
         self.options.log_mapping = mapping;
+        self
+    }
+
+    /// How far syncs go: of the log, of tables and of manifests. Default: [`SyncMode::Normal`], which goes through the cache of
+    /// the drive on every system that lets it.
+    pub fn sync_mode(mut self, mode: SyncMode) -> Self {
+        self.options.sync_mode = mode;
         self
     }
 

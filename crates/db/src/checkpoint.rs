@@ -107,7 +107,7 @@ fn write(core: &Core, fixed: &mut Fixed, target: &Path) -> Result<CheckpointInfo
     }
     for (path, len) in &fixed.log {
         let Some(name) = path.file_name() else { continue };
-        let copied = copy_start(&**fs, path, &target.join(name), *len);
+        let copied = copy_start(&**fs, path, &target.join(name), *len, core.options.sync_mode);
         info.total_bytes += copied.map_err(|error| Error::io("copy", path, error))?;
         info.log_segments += 1;
     }

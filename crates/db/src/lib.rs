@@ -93,6 +93,7 @@ mod wal;
 mod write;
 mod write_batch;
 
+pub use esker_env::sync_mode::SyncMode;
 pub use esker_mem::comparator::{ByteOrder, SharedComparator, UserComparator};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
 pub use esker_tree::{

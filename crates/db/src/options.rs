@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use esker_env::spawn::processors;
+use esker_env::sync_mode::SyncMode;
 use esker_format::catalog::KeyspaceRecord;
 use esker_mem::comparator::{KeyOrder, SharedComparator};
 use esker_tree::{
@@ -77,6 +78,7 @@ pub(crate) struct DatabaseOptions {
     pub(crate) durability: Durability,
     pub(crate) sync_interval: Duration,
     pub(crate) log_mapping: LogMapping,
+    pub(crate) sync_mode: SyncMode,
     pub(crate) background_threads: usize,
     pub(crate) recovery_mode: RecoveryMode,
     pub(crate) planted_bug: Option<PlantedBug>,
@@ -115,6 +117,7 @@ impl Default for DatabaseOptions {
             durability: Durability::default(),
             sync_interval: Duration::from_millis(100),
             log_mapping: LogMapping::default(),
+            sync_mode: SyncMode::default(),
             background_threads: (processors() / 2).max(2),
             recovery_mode: RecoveryMode::default(),
             planted_bug: None,

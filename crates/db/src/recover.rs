@@ -72,13 +72,14 @@ pub(crate) fn open(
     let lock = take_lock(fs, path)?;
     let split = options.memory();
     let visible = SequenceNumberCounter::default();
-    let trees = Trees::new(Arc::clone(fs), Arc::clone(&environs.clock), path, split, visible.clone());
+    let clock = Arc::clone(&environs.clock);
+    let trees = Trees::new(Arc::clone(fs), clock, path, split, options.sync_mode, visible.clone());
     let mut catalog = open_catalog(&environs, path, &trees, resolve, options.create_if_missing)?;
     let registry = open_trees(&trees, &mut catalog, resolve)?;
     remove_orphans(fs, &trees, &registry)?;
 
     let found = find_segments(fs, path)?;
-    secure(fs, &found, &chain(&found).0)?;
+    secure(fs, &found, &chain(&found).0, options.sync_mode)?;
     let threads = if options.background_threads > 0 { processors().min(MOST_THREADS) } else { 1 };
     let team = Team::new(Arc::clone(&environs.spawn), threads);
     let mut replay = Replay::new(fs, &found, team, &registry, &catalog, &split, options.planted_bug);
@@ -272,7 +273,7 @@ fn start_log(
         kept,
     );
     // Beyond, keyspaces would be flushed in vain to make the log smaller.
-    let folder = Arc::new(folder.holding_at_most(options.max_wal_bytes / 2));
+    let folder = Arc::new(folder.holding_at_most(options.max_wal_bytes / 2).syncing(options.sync_mode));
     let writer = LogWriter::create(Arc::clone(&folder), position, next_seqno)?;
     for path in &dropped {
         fs.remove_file(path).map_err(|error| Error::io("remove", path, error))?;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use esker_env::clock::Clock;
 use esker_env::fs::SharedFs;
+use esker_env::sync_mode::SyncMode;
 use esker_format::file_name::{FileKind, KEYSPACES_FOLDER, keyspace_folder};
 use esker_format::ids::KeyspaceId;
 use esker_mem::arena::ArenaPool;
@@ -31,6 +32,7 @@ pub(crate) struct Trees {
     clock: Arc<dyn Clock>,
     directory: PathBuf,
     split: MemorySplit,
+    sync_mode: SyncMode,
     visible: SequenceNumberCounter,
     cache: Arc<Cache>,
     descriptors: Arc<DescriptorTable>,
@@ -44,6 +46,7 @@ impl Trees {
         clock: Arc<dyn Clock>,
         path: &Path,
         split: MemorySplit,
+        sync_mode: SyncMode,
         visible: SequenceNumberCounter,
     ) -> Self {
         Self {
@@ -51,6 +54,7 @@ impl Trees {
             clock,
             directory: path.join(KEYSPACES_FOLDER),
             split,
+            sync_mode,
             visible,
             cache: Arc::new(Cache::with_capacity_bytes(split.cache_bytes as u64)),
             descriptors: Arc::new(DescriptorTable::with_capacity(OPEN_FILES)),
@@ -109,6 +113,7 @@ impl Trees {
         let mut config = Config::new(&folder.path, unused, self.visible.clone())
             .with_shared_fs(Arc::clone(&self.fs))
             .with_clock(Arc::clone(&self.clock))
+            .sync_mode(self.sync_mode)
             .with_directory_lock(false)
             .use_cache(Arc::clone(&self.cache))
             .use_descriptor_table(Some(Arc::clone(&self.descriptors)))

@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::fs::{Fs, OpenOptions};
+use crate::sync_mode::SyncMode;
 
 /// How a duplicate comes about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +26,16 @@ pub enum Way {
 /// What is copied at once.
 const COPY_BYTES: usize = 1 << 20;
 
-/// Makes `dst`, which must not exist, a duplicate of `src`, by the first of `ways` that is possible; says which it was.
+/// Makes `dst`, which must not exist, a duplicate of `src`, by the first of `ways` that is possible, and syncs its bytes as `sync`
+/// says; says which way it was.
 ///
 /// # Errors
 /// `NotFound`, `AlreadyExists`, `StorageFull`, or what the system reports; of the last way if none is possible;
 /// `InvalidInput` without any.
-pub fn duplicate(fs: &dyn Fs, src: &Path, dst: &Path, ways: &[Way]) -> io::Result<Way> {
+pub fn duplicate(fs: &dyn Fs, src: &Path, dst: &Path, ways: &[Way], sync: SyncMode) -> io::Result<Way> {
     let mut outcome = Err(ErrorKind::InvalidInput.into());
     for &way in ways {
-        outcome = by(fs, src, dst, way).map(|()| way);
+        outcome = by(fs, src, dst, way, sync).map(|()| way);
         let is_impossible = |error: &io::Error| {
             matches!(
                 error.kind(),
@@ -47,31 +49,37 @@ pub fn duplicate(fs: &dyn Fs, src: &Path, dst: &Path, ways: &[Way]) -> io::Resul
     outcome
 }
 
-fn by(fs: &dyn Fs, src: &Path, dst: &Path, way: Way) -> io::Result<()> {
+fn by(fs: &dyn Fs, src: &Path, dst: &Path, way: Way, sync: SyncMode) -> io::Result<()> {
     match way {
         Way::Link => fs.hard_link(src, dst)?,
         Way::Reflink => fs.reflink(src, dst)?,
-        Way::Copy => return copy_start(fs, src, dst, u64::MAX).map(|_| ()),
+        Way::Copy => return copy_start(fs, src, dst, u64::MAX, sync).map(|_| ()),
     }
-    let synced = fs.open(dst, &OpenOptions::read_only()).and_then(|file| file.sync_data());
+    let synced = fs.open(dst, &OpenOptions::read_only()).and_then(|file| sync.sync(&*file));
     synced.inspect_err(|_| {
         let _ = fs.remove_file(dst);
     })
 }
 
-/// Copies the first `len` bytes of `src`, or as many as there are, to `dst`, which must not exist; says how many.
+/// Copies the first `len` bytes of `src`, or as many as there are, to `dst`, which must not exist, and syncs them as `sync` says;
+/// says how many.
 ///
 /// # Errors
 /// As [`duplicate`].
-pub fn copy_start(fs: &dyn Fs, src: &Path, dst: &Path, len: u64) -> io::Result<u64> {
-    copy_between((fs, src), (fs, dst), len)
+pub fn copy_start(fs: &dyn Fs, src: &Path, dst: &Path, len: u64, sync: SyncMode) -> io::Result<u64> {
+    copy_between((fs, src), (fs, dst), len, sync)
 }
 
 /// As [`copy_start`], from one file system to another.
 ///
 /// # Errors
 /// As [`duplicate`].
-pub fn copy_between(src: (&dyn Fs, &Path), dst: (&dyn Fs, &Path), len: u64) -> io::Result<u64> {
+pub fn copy_between(
+    src: (&dyn Fs, &Path),
+    dst: (&dyn Fs, &Path),
+    len: u64,
+    sync: SyncMode,
+) -> io::Result<u64> {
     let from = src.0.open(src.1, &OpenOptions::read_only())?;
     let to = dst.0.open(dst.1, &OpenOptions::create_new())?;
     let copy = || {
@@ -88,7 +96,7 @@ pub fn copy_between(src: (&dyn Fs, &Path), dst: (&dyn Fs, &Path), len: u64) -> i
             to.write_all_at(buffer.get(..read).unwrap_or_default(), copied)?;
             copied += read as u64;
         }
-        to.sync_data()?;
+        sync.sync(&*to)?;
         Ok(copied)
     };
     copy().inspect_err(|_| {

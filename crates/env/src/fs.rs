@@ -37,31 +37,40 @@ pub struct OpenOptions {
     pub create_new: bool,
     /// Cut an existing file to length zero (needs `write`).
     pub truncate: bool,
+    /// Of a file that is created: have its blocks written where they are, on file systems that else write changed blocks
+    /// elsewhere (copy on write). A hint that never changes what is read, and means nothing to other file systems.
+    pub in_place: bool,
 }
 
 impl OpenOptions {
     /// An existing file, for reading.
     #[must_use]
     pub const fn read_only() -> Self {
-        Self { read: true, write: false, create: false, create_new: false, truncate: false }
+        Self { read: true, write: false, create: false, create_new: false, truncate: false, in_place: false }
     }
 
     /// An existing file, for reading and writing.
     #[must_use]
     pub const fn read_write() -> Self {
-        Self { read: true, write: true, create: false, create_new: false, truncate: false }
+        Self { read: true, write: true, create: false, create_new: false, truncate: false, in_place: false }
     }
 
     /// A file that must not exist yet, for reading and writing.
     #[must_use]
     pub const fn create_new() -> Self {
-        Self { read: true, write: true, create: false, create_new: true, truncate: false }
+        Self { read: true, write: true, create: false, create_new: true, truncate: false, in_place: false }
     }
 
     /// A new file or an existing one as it is, for reading and writing.
     #[must_use]
     pub const fn create() -> Self {
-        Self { read: true, write: true, create: true, create_new: false, truncate: false }
+        Self { read: true, write: true, create: true, create_new: false, truncate: false, in_place: false }
+    }
+
+    /// The same, with [`Self::in_place`] as said.
+    #[must_use]
+    pub const fn with_in_place(self, in_place: bool) -> Self {
+        Self { in_place, ..self }
     }
 
     /// Refuses the combinations that make no sense, as `std` does.

@@ -26,3 +26,4 @@ pub mod memory;
 pub mod os;
 pub mod random;
 pub mod spawn;
+pub mod sync_mode;

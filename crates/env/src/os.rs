@@ -48,6 +48,9 @@ impl Fs for OsFs {
         if file.metadata()?.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
+        if options.in_place && (options.create || options.create_new) {
+            platform::write_in_place(&file);
+        }
         Ok(Arc::new(OsFile::new(file)))
     }
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use esker_env::duplicate::{Way, copy_start, duplicate};
 use esker_env::folder::create_durably;
 use esker_env::fs::{Access, Fs, FsFile, OpenOptions};
+use esker_env::sync_mode::SyncMode;
 
 /// A case: a file system, and an empty directory in it.
 pub type Case = fn(&dyn Fs, &Path);
@@ -41,6 +42,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("hard_links", hard_links),
     ("reflinks", reflinks),
     ("duplicates", duplicates),
+    ("in_place", in_place),
     ("folders", folders),
     ("locks", locks),
     ("many_readers", many_readers),
@@ -148,8 +150,8 @@ fn positional_io(fs: &dyn Fs, dir: &Path) {
     assert!(bytes[10..5_000].iter().all(|&byte| byte == 0));
     assert_eq!(&bytes[5_000..], b"end");
 
-    file.sync_data().unwrap();
-    file.sync_all().unwrap();
+    SyncMode::Normal.sync(&*file).unwrap();
+    SyncMode::Full.sync(&*file).unwrap();
     for access in [Access::Random, Access::Sequential, Access::WillNeed, Access::DontNeed] {
         file.advise(access).unwrap();
     }
@@ -366,6 +368,25 @@ fn reflinks(fs: &dyn Fs, dir: &Path) {
     }
 }
 
+/// Written in place or not, the bytes are the same, also those of copies; and the hint is no reason to refuse anything.
+fn in_place(fs: &dyn Fs, dir: &Path) {
+    let src = dir.join("src");
+    let file = fs.open(&src, &OpenOptions::create_new().with_in_place(true)).unwrap();
+    file.write_all_at(b"0123456789", 0).unwrap();
+    assert_eq!(get(fs, &src), b"0123456789");
+    for (name, way) in [("reflink", Way::Reflink), ("copy", Way::Copy)] {
+        let dst = dir.join(name);
+        duplicate(fs, &src, &dst, &[way, Way::Copy], SyncMode::Normal).unwrap();
+        assert_eq!(get(fs, &dst), b"0123456789");
+    }
+    // A file that is there has content, and stays as it was made.
+    let usual = put(fs, &dir.join("usual"), b"bytes");
+    let again = fs.open(&dir.join("usual"), &OpenOptions::create().with_in_place(true)).unwrap();
+    again.write_all_at(b"BY", 0).unwrap();
+    assert_eq!(read_all(&*usual), b"BYtes");
+    assert_eq!(kind(fs.open(&src, &OpenOptions::create_new().with_in_place(true))), ErrorKind::AlreadyExists);
+}
+
 fn folders(fs: &dyn Fs, dir: &Path) {
     let deep = dir.join("a/b/c");
     create_durably(fs, &deep).unwrap();
@@ -380,21 +401,24 @@ fn duplicates(fs: &dyn Fs, dir: &Path) {
     let file = put(fs, &src, b"bytes");
     for (name, ways) in [("link", [Way::Link, Way::Copy]), ("reflink", [Way::Reflink, Way::Copy])] {
         let dst = dir.join(name);
-        let way = duplicate(fs, &src, &dst, &ways).unwrap();
+        let way = duplicate(fs, &src, &dst, &ways, SyncMode::Normal).unwrap();
         assert!(ways.contains(&way));
         assert_eq!(get(fs, &dst), b"bytes");
-        assert_eq!(kind(duplicate(fs, &src, &dst, &ways)), ErrorKind::AlreadyExists);
+        assert_eq!(kind(duplicate(fs, &src, &dst, &ways, SyncMode::Normal)), ErrorKind::AlreadyExists);
         assert_eq!(get(fs, &dst), b"bytes", "what was there stays");
     }
     let copy = dir.join("copy");
-    assert_eq!(duplicate(fs, &src, &copy, &[Way::Copy]).unwrap(), Way::Copy);
-    assert_eq!(copy_start(fs, &src, &dir.join("start"), 3).unwrap(), 3);
-    assert_eq!(copy_start(fs, &src, &dir.join("all"), 99).unwrap(), 5);
+    assert_eq!(duplicate(fs, &src, &copy, &[Way::Copy], SyncMode::Full).unwrap(), Way::Copy);
+    assert_eq!(copy_start(fs, &src, &dir.join("start"), 3, SyncMode::Normal).unwrap(), 3);
+    assert_eq!(copy_start(fs, &src, &dir.join("all"), 99, SyncMode::Full).unwrap(), 5);
     file.write_all_at(b"B", 0).unwrap();
     assert_eq!(get(fs, &copy), b"bytes", "a copy is a file of its own");
     assert_eq!(get(fs, &dir.join("start")), b"byt");
-    assert_eq!(kind(duplicate(fs, &src, &dir.join("none"), &[])), ErrorKind::InvalidInput);
-    assert_eq!(kind(duplicate(fs, &dir.join("gone"), &dir.join("none"), &[Way::Copy])), ErrorKind::NotFound);
+    assert_eq!(kind(duplicate(fs, &src, &dir.join("none"), &[], SyncMode::Normal)), ErrorKind::InvalidInput);
+    assert_eq!(
+        kind(duplicate(fs, &dir.join("gone"), &dir.join("none"), &[Way::Copy], SyncMode::Normal)),
+        ErrorKind::NotFound
+    );
     assert!(!fs.exists(&dir.join("none")).unwrap());
 }
 

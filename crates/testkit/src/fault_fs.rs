@@ -122,7 +122,8 @@ impl FaultFs {
         machine::lock(&self.machine).counts.get(&kind).copied().unwrap_or_default()
     }
 
-    /// The last few thousand mutating calls, one line each: ordinal, kind, path, fault, outcome.
+    /// The last few thousand mutating calls, one line each: ordinal, kind, path, details, fault, outcome. A sync of all metadata
+    /// is marked `(all)`, the creation of a file to be written in place `(in place)`.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
         machine::lock(&self.machine).trace.lines()
@@ -189,7 +190,8 @@ impl FaultFs {
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound && (options.create || options.create_new) =>
             {
-                self.call(CallKind::Create, path, Details::Nothing, |disk| disk.create_file(path).map(|_| ()))
+                let details = if options.in_place { Details::Note("in place") } else { Details::Nothing };
+                self.call(CallKind::Create, path, details, |disk| disk.create_file(path).map(|_| ()))
             }
             Err(error) => Err(error),
         }

@@ -27,7 +27,6 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::flush;
 use crate::version::Version;
-use crate::version::manifest_log::ManifestLog;
 use crate::write;
 
 /// What a checkpoint holds.
@@ -95,6 +94,7 @@ impl PendingCheckpoint {
     fn fill(&self, target: &Path) -> Result<CheckpointInfo> {
         let core = &self.core;
         let fs = &core.config.fs;
+        let sync = core.config.sync_mode;
         let reflink = core.config.use_reflink_for_checkpoint;
         let ways: &[Way] =
             if reflink { &[Way::Reflink, Way::Link, Way::Copy] } else { &[Way::Link, Way::Copy] };
@@ -108,16 +108,15 @@ impl PendingCheckpoint {
             let path = target.join(FileKind::Table(table.id()).name());
             // Tables may lie on another file system, along a level route.
             let copied = if Arc::ptr_eq(fs, table.fs()) {
-                duplicate(&**fs, table.path(), &path, ways).map(|_| ())
+                duplicate(&**fs, table.path(), &path, ways, sync).map(|_| ())
             } else {
-                copy_between((&**table.fs(), table.path()), (&**fs, &path), u64::MAX).map(|_| ())
+                copy_between((&**table.fs(), table.path()), (&**fs, &path), u64::MAX, sync).map(|_| ())
             };
             copied.map_err(|e| Error::io("copy", table.path(), e))?;
             info.table_files += 1;
             info.total_bytes += table.meta().file_bytes;
         }
-        let mut manifest =
-            ManifestLog::new(fs, target, &core.config.random, core.config.manifest_rotate_bytes);
+        let mut manifest = core.config.manifest_log(target);
         // Syncs the folder, the tables' names with it, before `CURRENT` is there.
         manifest.begin(ManifestId::default().next(), &self.edit)?;
         Ok(info)

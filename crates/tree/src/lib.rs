@@ -86,6 +86,7 @@ mod verify;
 mod version;
 mod write;
 
+pub use esker_env::sync_mode::SyncMode;
 pub use esker_format::codec::Codec;
 pub use esker_format::ids::{RunId, TableId};
 pub use esker_format::properties::Properties as TableProperties;

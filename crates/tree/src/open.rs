@@ -29,7 +29,7 @@ use crate::routed::{self, Folders, lock, missing_folders, sync_folders};
 use crate::runtime::Runtime;
 use crate::state::{Snapshots, State, View};
 use crate::table::reader::{Table, TableSource};
-use crate::version::manifest_log::{ManifestLog, Recovered, recover};
+use crate::version::manifest_log::{Recovered, recover};
 use crate::version::{LEVELS, Placed, Version};
 
 /// The first run id of a flush. Lower ids belong to the sole runs of the levels of that number.
@@ -154,12 +154,7 @@ fn build(
     let next_table = state.next_table.map_or(1, |id| id.0).max(folders.next_free_table());
     let next_run = state.next_run.map_or(FIRST_RUN, |id| id.0).max(FIRST_RUN);
     Ok(Core {
-        manifest: Mutex::new(ManifestLog::new(
-            &config.fs,
-            &config.path,
-            &config.random,
-            config.manifest_rotate_bytes,
-        )),
+        manifest: Mutex::new(config.manifest_log(&config.path)),
         config,
         cache,
         descriptors,

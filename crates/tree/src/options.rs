@@ -11,6 +11,7 @@ use esker_env::clock::{Clock, SystemClock};
 use esker_env::fs::{Fs, SharedFs};
 use esker_env::os::OsFs;
 use esker_env::random::{Random, SystemRandom};
+use esker_env::sync_mode::SyncMode;
 use esker_format::codec::Codec;
 use esker_format::data_block::fingerprints::Fingerprints;
 use esker_mem::arena::ArenaPool;
@@ -30,6 +31,7 @@ use crate::routes::{Folder, LevelRoute};
 use crate::runtime::RuntimeConfig;
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
 use crate::table::writer::TableOptions;
+use crate::version::manifest_log::ManifestLog;
 
 /// What opening does about damage in the manifest. A torn tail of an unsynced edit is always cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +83,8 @@ pub struct Config {
     pub(crate) expect_point_read_hits: bool,
     pub(crate) routes: Vec<LevelRoute>,
     pub(crate) use_reflink_for_checkpoint: bool,
+    pub(crate) sync_mode: SyncMode,
+    pub(crate) disable_cow: bool,
     pub(crate) runtime: RuntimeConfig,
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
     pub(crate) feed_memory_bytes: usize,
@@ -138,6 +142,8 @@ impl Config {
             expect_point_read_hits: false,
             routes: Vec::new(),
             use_reflink_for_checkpoint: true,
+            sync_mode: SyncMode::Normal,
+            disable_cow: true,
             runtime: RuntimeConfig::default(),
             prefix_extractor: None,
             feed_memory_bytes: 16 << 20,
@@ -234,6 +240,22 @@ impl Config {
     #[must_use]
     pub fn manifest_recovery_mode(mut self, mode: ManifestRecoveryMode) -> Self {
         self.manifest_recovery = mode;
+        self
+    }
+
+    /// How far syncs of tables and manifests go; [`SyncMode::Normal`] by default.
+    #[must_use]
+    pub fn sync_mode(mut self, mode: SyncMode) -> Self {
+        self.sync_mode = mode;
+        self
+    }
+
+    /// Whether tables are written in place on file systems that else copy on write (btrfs); true by default. Tables are written
+    /// once and have checksums of their own, so that they gain nothing by it, and fragment. Files that are there stay as
+    /// they are, and other file systems take no notice.
+    #[must_use]
+    pub fn disable_cow_on_table_files(mut self, yes: bool) -> Self {
+        self.disable_cow = yes;
         self
     }
 
@@ -408,6 +430,11 @@ impl Config {
         self.merge_operator.as_ref().map(|operator| operator.name())
     }
 
+    /// A manifest in `folder`, which is yet to be begun.
+    pub(crate) fn manifest_log(&self, folder: &Path) -> ManifestLog {
+        ManifestLog::new(&self.fs, folder, &self.random, self.manifest_rotate_bytes, self.sync_mode)
+    }
+
     /// How tables of `level` are written.
     pub(crate) fn table_options(&self, level: usize, last_level: bool) -> TableOptions {
         let filtered = self.order.identity() && !(last_level && self.expect_point_read_hits);
@@ -424,6 +451,8 @@ impl Config {
             },
             filter: if filtered { *self.filters.get(level) } else { FilterPolicyEntry::None },
             prefix_extractor: self.prefix_extractor.clone(),
+            sync_mode: self.sync_mode,
+            in_place: self.disable_cow,
         }
     }
 }

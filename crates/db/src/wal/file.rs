@@ -9,7 +9,7 @@
 //! ([`crate::wal::writer`]). Those who sync every write gain nothing from it: their time goes into the device.
 //!
 //! **Syncing** a mapped file syncs the range that was written and nothing else (INV-WAL-8): the pages made ready ahead
-//! count as changed, and a sync of the whole file would write all those zeros.
+//! count as changed, and a sync of the whole file would write all those zeros. [`SyncMode::Full`] pays for just that.
 //!
 //! The first page of a file is always written by system calls: its header and the frames behind it share a sector, and
 //! recovery concludes from a frame that the header before it was there (INV-WAL-9).
@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use esker_env::fs::{FsFile, MappedLog};
+use esker_env::sync_mode::SyncMode;
 
 use crate::options::LogMapping;
 
@@ -35,6 +36,7 @@ const STEP_BYTES: u64 = 256 << 10;
 pub(crate) struct LogFile {
     file: Arc<dyn FsFile>,
     map: Option<Arc<dyn MappedLog>>,
+    sync_mode: SyncMode,
     capacity_bytes: u64,
     /// Pages from [`MAPPED_FROM`] to here are ready.
     ready_to: AtomicU64,
@@ -44,12 +46,18 @@ pub(crate) struct LogFile {
 
 impl LogFile {
     /// The file of a segment, allocated up to `capacity_bytes`. Where it cannot be mapped, it is only written.
-    pub(crate) fn new(file: Arc<dyn FsFile>, capacity_bytes: u64, mapping: LogMapping) -> Self {
+    pub(crate) fn new(
+        file: Arc<dyn FsFile>,
+        capacity_bytes: u64,
+        mapping: LogMapping,
+        sync_mode: SyncMode,
+    ) -> Self {
         let map = match mapping {
             LogMapping::Never => None,
             LogMapping::Auto | LogMapping::Always => file.map_log(capacity_bytes).ok(),
         };
-        Self { file, map, capacity_bytes, ready_to: AtomicU64::new(0), asked_to: AtomicU64::new(0) }
+        let (ready_to, asked_to) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { file, map, sync_mode, capacity_bytes, ready_to, asked_to }
     }
 
     /// Up to where it is allocated.
@@ -75,8 +83,12 @@ impl LogFile {
     /// Makes what was written to a range durable.
     pub(crate) fn sync(&self, range: Range<u64>) -> io::Result<()> {
         match &self.map {
-            Some(map) => map.sync(range),
-            None => self.file.sync_data(),
+            Some(map) => map.sync(range)?,
+            None => return self.sync_mode.sync(&*self.file),
+        }
+        match self.sync_mode {
+            SyncMode::Normal => Ok(()),
+            SyncMode::Full => self.file.sync_all(),
         }
     }
 

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use esker_env::fs::{OpenOptions, SharedFs};
+use esker_env::sync_mode::SyncMode;
 use esker_format::ids::SegmentId;
 use esker_format::log::frame::LogPosition;
 
@@ -22,14 +23,14 @@ use crate::wal::scan::{Scan, Scanned};
 const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Makes the frames of a chain durable.
-pub(crate) fn secure(fs: &SharedFs, found: &FoundSegments, links: &[Link]) -> Result<()> {
+pub(crate) fn secure(fs: &SharedFs, found: &FoundSegments, links: &[Link], sync: SyncMode) -> Result<()> {
     let Tail { claim, ends } = tail(fs, found, links)?;
     for link in links.iter().filter(|link| link.id >= claim.segment) {
         let Some(segment) = found.get(&link.id) else { continue };
         let from = if link.id == claim.segment { claim.offset } else { 0 };
         // Whatever stands before a recorded end may be written over itself, good or bad: it need not be read for that.
         let recorded = link.end.map_or(0, |end| end.min(segment.len_bytes));
-        rewrite(fs, segment, from, ends.get(&link.id).copied().unwrap_or(recorded))?;
+        rewrite(fs, segment, from, ends.get(&link.id).copied().unwrap_or(recorded), sync)?;
     }
     Ok(())
 }
@@ -69,7 +70,7 @@ fn scan(fs: &SharedFs, segment: Option<&FoundSegment>, link: Link) -> Result<Opt
 }
 
 /// Writes a part of a file over itself, and syncs it.
-fn rewrite(fs: &SharedFs, segment: &FoundSegment, from: u64, to: u64) -> Result<()> {
+fn rewrite(fs: &SharedFs, segment: &FoundSegment, from: u64, to: u64, sync: SyncMode) -> Result<()> {
     let path = &segment.path;
     let file = fs.open(path, &OpenOptions::read_write()).map_err(|error| Error::io("open", path, error))?;
     let mut offset = from;
@@ -80,5 +81,5 @@ fn rewrite(fs: &SharedFs, segment: &FoundSegment, from: u64, to: u64) -> Result<
         file.write_all_at(&chunk, offset).map_err(|error| Error::io("write", path, error))?;
         offset += len;
     }
-    file.sync_data().map_err(|error| Error::io("sync", path, error))
+    sync.sync(&*file).map_err(|error| Error::io("sync", path, error))
 }

@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esker_env::fs::{OpenOptions, SharedFs};
 use esker_env::random::Random;
+use esker_env::sync_mode::SyncMode;
 use esker_format::file_name::FileKind;
 use esker_format::ids::{LogId, SegmentId};
 use esker_format::log::header::LOG_HEADER_BYTES;
@@ -79,6 +80,7 @@ pub(crate) struct SegmentFolder {
     /// The size of the next segment.
     next_bytes: AtomicU64,
     mapping: LogMapping,
+    sync_mode: SyncMode,
     next_id: AtomicU32,
     ready: Mutex<Option<Segment>>,
     /// The file being written.
@@ -138,6 +140,7 @@ impl SegmentFolder {
             segment_bytes,
             next_bytes: AtomicU64::new(FIRST_BYTES.min(segment_bytes)),
             mapping,
+            sync_mode: SyncMode::Normal,
             next_id: AtomicU32::new(next_id.0),
             ready: Mutex::new(None),
             current: Mutex::new(None),
@@ -153,6 +156,11 @@ impl SegmentFolder {
     /// The same, with as many bytes of closed segments as may be kept for followers.
     pub(crate) fn holding_at_most(self, held_max_bytes: u64) -> Self {
         Self { held_max_bytes, ..self }
+    }
+
+    /// The same, with syncs that go as far as `sync_mode` says.
+    pub(crate) fn syncing(self, sync_mode: SyncMode) -> Self {
+        Self { sync_mode, ..self }
     }
 
     pub(crate) fn fs(&self) -> &SharedFs {
@@ -352,7 +360,7 @@ impl SegmentFolder {
             let _ = self.fs.remove_file(&path);
             return Err(error);
         }
-        let file = Arc::new(LogFile::new(file, capacity_bytes, self.mapping));
+        let file = Arc::new(LogFile::new(file, capacity_bytes, self.mapping, self.sync_mode));
         if self.mapping == LogMapping::Always {
             file.ask_ready(u64::MAX);
             file.make_ready();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use esker_env::fs::{Fs, SharedFs};
 use esker_env::random::SeededRandom;
+use esker_env::sync_mode::SyncMode;
 use esker_format::log::frame::{Carry, FrameMeta};
 use esker_mem::seqno::SeqNo;
 use esker_testkit::fault_fs::FaultFs;
@@ -83,7 +84,7 @@ pub(crate) fn open_with(
 ) -> Result<TestLog> {
     let shared: SharedFs = Arc::new(fs.clone());
     let segments = find_segments(&shared, &directory())?;
-    secure(&shared, &segments, &chain(&segments).0)?;
+    secure(&shared, &segments, &chain(&segments).0, SyncMode::Normal)?;
     let (found, end) = read(fs, mode)?;
     let folder = Arc::new(SegmentFolder::new(
         shared,

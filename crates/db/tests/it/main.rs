@@ -26,3 +26,4 @@ mod recovery;
 mod refusals;
 mod replay;
 mod states;
+mod sync_mode;

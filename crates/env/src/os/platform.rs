@@ -5,9 +5,13 @@
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use linux::{advise, capabilities, map_log, preallocate, punch_hole, reflink, space, sync_dir};
+pub(super) use linux::{
+    advise, capabilities, map_log, preallocate, punch_hole, reflink, space, sync_dir, write_in_place,
+};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod portable;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use portable::{advise, capabilities, map_log, preallocate, punch_hole, reflink, space, sync_dir};
+pub(super) use portable::{
+    advise, capabilities, map_log, preallocate, punch_hole, reflink, space, sync_dir, write_in_place,
+};

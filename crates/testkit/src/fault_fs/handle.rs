@@ -42,6 +42,18 @@ impl FaultFile {
         machine::lock(&self.machine).mutate(Call { kind, path: self.path.clone(), details }, work)
     }
 
+    fn sync(&self, details: Details) -> io::Result<()> {
+        self.mutate(CallKind::Sync, details, |machine, fault| {
+            let file = machine.disk.file_mut(self.inode)?;
+            match fault {
+                Fault::None | Fault::Write(_) => file.sync(),
+                Fault::Error(_) => file.doom(),
+                Fault::Crash | Fault::Skip => {}
+            }
+            Ok(())
+        })
+    }
+
     fn write(&self, machine: &mut Machine, fault: Fault, buf: &[u8], offset: usize) -> io::Result<()> {
         let (bytes, offset) = match fault {
             Fault::Write(WriteFault::Lost) | Fault::Skip => return Ok(()),
@@ -95,19 +107,11 @@ impl FsFile for FaultFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.mutate(CallKind::Sync, Details::Nothing, |machine, fault| {
-            let file = machine.disk.file_mut(self.inode)?;
-            match fault {
-                Fault::None | Fault::Write(_) => file.sync(),
-                Fault::Error(_) => file.doom(),
-                Fault::Crash | Fault::Skip => {}
-            }
-            Ok(())
-        })
+        self.sync(Details::Nothing)
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.sync_data()
+        self.sync(Details::Note("all"))
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -21,9 +21,14 @@ pub(super) struct Call {
 #[derive(Clone, Debug)]
 pub(super) enum Details {
     Nothing,
-    Range { offset: u64, len: u64 },
+    Range {
+        offset: u64,
+        len: u64,
+    },
     Len(u64),
     To(PathBuf),
+    /// What makes a call different from others of its kind.
+    Note(&'static str),
 }
 
 impl fmt::Display for Call {
@@ -35,6 +40,7 @@ impl fmt::Display for Call {
             Details::Range { offset, len } => write!(f, " @{offset}+{len}"),
             Details::Len(len) => write!(f, " to {len} bytes"),
             Details::To(path) => write!(f, " -> {}", path.display()),
+            Details::Note(note) => write!(f, " ({note})"),
         }
     }
 }

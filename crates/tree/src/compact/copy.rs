@@ -45,8 +45,8 @@ pub(crate) fn copy_table(
 ) -> Result<AddedTable> {
     let (folder, id) = (core.folder_of(level), core.next_table_id());
     let path = folder.table_path(id);
-    let file =
-        folder.fs.open(&path, &OpenOptions::create_new()).map_err(|e| Error::io("create", &path, e))?;
+    let create = OpenOptions::create_new().with_in_place(core.config.disable_cow);
+    let file = folder.fs.open(&path, &create).map_err(|e| Error::io("create", &path, e))?;
     let mut copy = Unfinished { fs: folder.fs, path, kept: false };
     let (mut at, end) = (0, table.meta().file_bytes);
     while at < end {
@@ -57,7 +57,7 @@ pub(crate) fn copy_table(
         file.write_all_at(&piece, at).map_err(|e| Error::io("write", &copy.path, e))?;
         at += piece.len() as u64;
     }
-    file.sync_data().map_err(|e| Error::io("sync", &copy.path, e))?;
+    core.config.sync_mode.sync(&*file).map_err(|e| Error::io("sync", &copy.path, e))?;
     folder.fs.sync_dir(folder.path).map_err(|e| Error::io("sync", folder.path, e))?;
     copy.kept = true;
     let level = u8::try_from(level).unwrap_or(u8::MAX);

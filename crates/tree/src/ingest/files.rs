@@ -68,7 +68,7 @@ pub(crate) fn prepare<P: AsRef<Path>>(
     for (path, meta) in files {
         let id = core.next_table_id();
         let target = folder.table_path(id);
-        duplicate(&**folder.fs, &path, &target, ways(options.mode))
+        duplicate(&**folder.fs, &path, &target, ways(options.mode), core.config.sync_mode)
             .map_err(|e| Error::io("copy", &path, e))?;
         let meta = AddedTable { table: id, ..meta };
         prepared.tables.push(meta.clone());

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use esker_env::fs::{FsFile, OpenOptions, SharedFs};
+use esker_env::sync_mode::SyncMode;
 use esker_format::block::{BlockHandle, BlockType, encode_block, seal_block};
 use esker_format::codec::Codec;
 use esker_format::data_block::DataBlock;
@@ -51,6 +52,9 @@ pub(crate) struct TableOptions {
     pub(crate) fingerprints: Fingerprints,
     pub(crate) filter: FilterPolicyEntry,
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
+    pub(crate) sync_mode: SyncMode,
+    /// Whether blocks are never to be copied on write.
+    pub(crate) in_place: bool,
 }
 
 /// What is gathered before it is written to the file.
@@ -103,7 +107,8 @@ impl TableWriter {
         options: TableOptions,
         created_unix_millis: u64,
     ) -> Result<Self> {
-        let file = fs.open(&path, &OpenOptions::create_new()).map_err(|e| Error::io("create", &path, e))?;
+        let create = OpenOptions::create_new().with_in_place(options.in_place);
+        let file = fs.open(&path, &create).map_err(|e| Error::io("create", &path, e))?;
         let is_bytes = options.order.is_bytes();
         let filter_keys = FilterKeys::new(options.filter, options.prefix_extractor.as_ref());
         let properties = Properties {
@@ -338,7 +343,7 @@ impl TableWriter {
         let footer = Footer { index: Some(index), filter, range_tombstones, properties };
         self.buffer.extend_from_slice(&footer.encode());
         self.write_buffer()?;
-        self.file.sync_data().map_err(|e| Error::io("sync", &self.path, e))?;
+        self.options.sync_mode.sync(&*self.file).map_err(|e| Error::io("sync", &self.path, e))?;
         self.finished = true;
         Ok(AddedTable { largest_key_is_exclusive: largest_is_exclusive, ..self.meta() })
     }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use esker_env::fs::{FsFile, OpenOptions, SharedFs};
 use esker_env::random::Random;
+use esker_env::sync_mode::SyncMode;
 use esker_format::current::{decode_current, encode_current};
 use esker_format::error::DecodeError;
 use esker_format::file_name::FileKind;
@@ -50,6 +51,7 @@ pub(crate) struct ManifestLog {
     random: Arc<dyn Random>,
     /// The size from which on the file is written anew.
     rotate_bytes: u64,
+    sync_mode: SyncMode,
     id: ManifestId,
     log: LogId,
     file: Option<Arc<dyn FsFile>>,
@@ -112,12 +114,19 @@ fn read_file(fs: &SharedFs, path: &Path) -> Result<Vec<u8>> {
 
 impl ManifestLog {
     /// A manifest for `folder` that is yet to be begun.
-    pub(crate) fn new(fs: &SharedFs, folder: &Path, random: &Arc<dyn Random>, rotate_bytes: u64) -> Self {
+    pub(crate) fn new(
+        fs: &SharedFs,
+        folder: &Path,
+        random: &Arc<dyn Random>,
+        rotate_bytes: u64,
+        sync_mode: SyncMode,
+    ) -> Self {
         Self {
             fs: Arc::clone(fs),
             folder: folder.to_path_buf(),
             random: Arc::clone(random),
             rotate_bytes,
+            sync_mode,
             id: ManifestId::default(),
             log: LogId::default(),
             file: None,
@@ -144,7 +153,7 @@ impl ManifestLog {
         frame_of(edit, self.id, self.log, self.end, &mut self.buffer);
         let path = self.path(self.id);
         file.write_all_at(&self.buffer, self.end).map_err(|e| Error::io("write", &path, e))?;
-        file.sync_data().map_err(|e| Error::io("sync", &path, e))?;
+        self.sync_mode.sync(&*file).map_err(|e| Error::io("sync", &path, e))?;
         self.end += self.buffer.len() as u64;
         self.file = Some(file);
         Ok(())
@@ -161,7 +170,7 @@ impl ManifestLog {
         self.buffer.clear();
         self.buffer.extend_from_slice(&header.encode());
         frame_of(whole, id, log, LOG_HEADER_BYTES as u64, &mut self.buffer);
-        let file = write_new(&self.fs, &path, &self.buffer)?;
+        let file = self.write_new(&path, &self.buffer)?;
         self.sync_folder()?;
         self.point_to(id)?;
         self.id = id;
@@ -180,10 +189,19 @@ impl ManifestLog {
     fn point_to(&self, id: ManifestId) -> Result<()> {
         let temporary = self.folder.join(FileKind::Current.temporary_name());
         remove_if_there(&self.fs, &temporary)?;
-        write_new(&self.fs, &temporary, &encode_current(id.0))?;
+        self.write_new(&temporary, &encode_current(id.0))?;
         let current = self.folder.join(FileKind::Current.name());
         self.fs.rename(&temporary, &current).map_err(|e| Error::io("rename", &temporary, e))?;
         self.sync_folder()
+    }
+
+    /// Writes and syncs a file that must not exist yet.
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<Arc<dyn FsFile>> {
+        let file =
+            self.fs.open(path, &OpenOptions::create_new()).map_err(|e| Error::io("create", path, e))?;
+        file.write_all_at(bytes, 0).map_err(|e| Error::io("write", path, e))?;
+        self.sync_mode.sync(&*file).map_err(|e| Error::io("sync", path, e))?;
+        Ok(file)
     }
 
     fn sync_folder(&self) -> Result<()> {
@@ -201,14 +219,6 @@ fn frame_of(edit: &VersionEdit, id: ManifestId, log: LogId, offset: u64, out: &m
     edit.encode(&mut payload);
     let meta = FrameMeta { first_seqno: 0, count: 1, synced: position(id, offset) };
     append_frame(out, &meta, log, offset, &payload);
-}
-
-/// Writes and syncs a file that must not exist yet.
-fn write_new(fs: &SharedFs, path: &Path, bytes: &[u8]) -> Result<Arc<dyn FsFile>> {
-    let file = fs.open(path, &OpenOptions::create_new()).map_err(|e| Error::io("create", path, e))?;
-    file.write_all_at(bytes, 0).map_err(|e| Error::io("write", path, e))?;
-    file.sync_data().map_err(|e| Error::io("sync", path, e))?;
-    Ok(file)
 }
 
 fn remove_if_there(fs: &SharedFs, path: &Path) -> Result<()> {

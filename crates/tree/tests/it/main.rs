@@ -19,6 +19,7 @@ mod concurrency;
 mod erase;
 mod faults;
 mod feed;
+mod files;
 mod filters;
 mod ingest;
 mod introspection;

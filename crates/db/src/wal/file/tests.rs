@@ -12,10 +12,14 @@ use super::*;
 const CAPACITY: u64 = 64 << 10;
 
 fn log_file(fs: &FaultFs, mapping: LogMapping) -> LogFile {
+    log_file_of(fs, mapping, SyncMode::Normal)
+}
+
+fn log_file_of(fs: &FaultFs, mapping: LogMapping, sync_mode: SyncMode) -> LogFile {
     let file = fs.open(Path::new("log"), &OpenOptions::create()).unwrap();
     file.preallocate(0, CAPACITY).unwrap();
     fs.settle();
-    LogFile::new(file, CAPACITY, mapping)
+    LogFile::new(file, CAPACITY, mapping, sync_mode)
 }
 
 fn calls(fs: &FaultFs) -> (u64, u64) {
@@ -71,6 +75,22 @@ fn without_a_map_everything_is_written_and_nothing_asked_for() {
         file.write(&[1; 64], 8192).unwrap();
         file.sync(8192..8256).unwrap();
         assert_eq!(calls(&fs), (1, 0));
+        assert_eq!(fs.crash(CrashPolicy::LoseUnsynced).contents(Path::new("log")).unwrap()[8255], 1);
+    }
+}
+
+/// Through a map a full sync is of the range, and then of all that there is of the file.
+#[test]
+fn a_full_sync_is_of_the_whole_file() {
+    for mapping in [LogMapping::Never, LogMapping::Always] {
+        let fs = FaultFs::new();
+        let file = log_file_of(&fs, mapping, SyncMode::Full);
+        file.ask_ready(u64::MAX);
+        file.make_ready();
+        file.write(&[1; 64], 8192).unwrap();
+        file.sync(0..8256).unwrap();
+        let last = fs.trace().pop().unwrap();
+        assert!(last.contains("sync") && last.contains("(all)"), "{last}");
         assert_eq!(fs.crash(CrashPolicy::LoseUnsynced).contents(Path::new("log")).unwrap()[8255], 1);
     }
 }

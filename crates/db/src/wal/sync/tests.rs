@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use esker_env::fs::{Access, FsFile};
+use esker_env::sync_mode::SyncMode;
 use esker_format::ids::SegmentId;
 use esker_format::log::frame::LogPosition;
 
@@ -59,7 +60,7 @@ impl FsFile for CountingFile {
 }
 
 fn log_file(file: Arc<dyn FsFile>) -> Arc<LogFile> {
-    Arc::new(LogFile::new(file, 4096, LogMapping::Auto))
+    Arc::new(LogFile::new(file, 4096, LogMapping::Auto, SyncMode::Normal))
 }
 
 fn point(lsn: u64) -> LogPoint {

@@ -8,7 +8,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fstatfs, ioctl_ficlone, statfs, statvfs};
+use rustix::fs::{
+    Advice, FallocateFlags, IFlags, fadvise, fallocate, fstatfs, ioctl_ficlone, ioctl_getflags,
+    ioctl_setflags, statfs, statvfs,
+};
 use rustix::io::Errno;
 
 use crate::fs::{Access, Capabilities, MappedLog, Space};
@@ -33,6 +36,10 @@ pub(in crate::os) fn sync_dir(path: &Path) -> io::Result<()> {
 pub(in crate::os) fn reflink(src: &Path, dst: &Path) -> io::Result<()> {
     let src = File::open(src)?;
     let copy = File::options().write(true).create_new(true).open(dst)?;
+    if is_in_place(&src) {
+        // Blocks are only shared between files that are alike in this.
+        write_in_place(&copy);
+    }
     let result = retry(|| ioctl_ficlone(&copy, &src));
     if result.is_err() {
         // The empty file is ours: `create_new` made it. Its removal is best effort, the first error is the answer.
@@ -72,6 +79,21 @@ pub(in crate::os) fn map_log(file: &File, len: u64) -> io::Result<Arc<dyn Mapped
         return Err(io::ErrorKind::Unsupported.into());
     }
     Ok(Arc::new(MappedRegion::new(file, len)?))
+}
+
+/// Only btrfs can write files in place that it would else copy on write, and only files that are still empty. Where it cannot
+/// be done, the file is written as any other.
+pub(in crate::os) fn write_in_place(file: &File) {
+    if fstatfs(file).is_ok_and(|stat| u32::try_from(stat.f_type) == Ok(magic::BTRFS)) {
+        let set = ioctl_getflags(file).and_then(|flags| ioctl_setflags(file, flags | IFlags::NOCOW));
+        // A hint: a file that has content already, or lies in a compressed folder, stays as it is.
+        let _ = set;
+    }
+}
+
+/// Whether the file is one that [`write_in_place`] has made so.
+fn is_in_place(file: &File) -> bool {
+    ioctl_getflags(file).is_ok_and(|flags| flags.contains(IFlags::NOCOW))
 }
 
 pub(in crate::os) fn preallocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
