@@ -205,6 +205,7 @@ impl Builder {
     /// [`crate::Error::InvalidOption`], or what the file system reports.
     pub fn open(self) -> Result<Database> {
         self.options.check()?;
+        self.keyspaces.values().try_for_each(KeyspaceOptions::check_names)?;
         let named = self.keyspaces;
         let resolver = self.resolver;
         let resolve: Resolver = Arc::new(move |name: &str| match (named.get(name), &resolver) {

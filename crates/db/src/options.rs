@@ -11,6 +11,7 @@ use std::time::Duration;
 use esker_env::spawn::processors;
 use esker_env::sync_mode::SyncMode;
 use esker_format::catalog::KeyspaceRecord;
+use esker_format::limits::MAX_NAME_BYTES;
 use esker_mem::comparator::{KeyOrder, SharedComparator};
 use esker_tree::{
     Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy, SharedCompactionFilterFactory, SharedMergeOperator,
@@ -350,6 +351,21 @@ impl KeyspaceOptions {
     /// The name of the merge operator.
     pub(crate) fn merge_operator_name(&self) -> Option<&str> {
         self.merge_operator.as_ref().map(|operator| operator.name())
+    }
+
+    /// Refuses names that cannot be stored.
+    pub(crate) fn check_names(&self) -> Result<()> {
+        let names = [
+            ("comparator", Some(self.comparator_name())),
+            ("merge_operator", self.merge_operator_name()),
+            ("prefix_extractor", self.prefix_extractor_name()),
+        ];
+        for (option, name) in names {
+            if name.is_some_and(|name| name.is_empty() || name.len() > MAX_NAME_BYTES) {
+                return Err(Error::InvalidOption { option, problem: "its name must have 1 to 1,024 bytes" });
+            }
+        }
+        Ok(())
     }
 
     /// What the catalog is to know of a keyspace with these options, but for its id.

@@ -79,6 +79,7 @@ impl Trees {
         name: &str,
         options: &KeyspaceOptions,
     ) -> Result<KeyspaceState> {
+        options.check_names()?;
         let folder = self.folder(id);
         let exists =
             self.fs.exists(&folder.path).map_err(|error| Error::io("look at", &folder.path, error))?;

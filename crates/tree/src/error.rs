@@ -159,6 +159,13 @@ pub enum Error {
         /// The name of the operator that the caller gave.
         given: Option<String>,
     },
+    /// A comparator, merge operator or prefix extractor whose name is empty or longer than 1,024 bytes.
+    InvalidName {
+        /// What it is: "comparator", "merge operator", "prefix extractor".
+        what: &'static str,
+        /// The length of its name in bytes.
+        len: usize,
+    },
     /// A merge on a tree without a merge operator.
     NoMergeOperator,
     /// The merge operator could not fold the operands of a key. They are all still there.
@@ -303,6 +310,7 @@ impl Error {
             | Self::NotIngestible { .. }
             | Self::OverlappingFiles { .. }
             | Self::AlreadyExists { .. }
+            | Self::InvalidName { .. }
             | Self::InvalidRoute { .. }
             | Self::MissingRoute { .. }
             | Self::NoPrefixRange { .. }
@@ -390,6 +398,9 @@ impl fmt::Display for Error {
             | Self::NoMergeOperator
             | Self::MergeFailed { .. }
             | Self::FilterValueTooLong { .. } => self.fmt_of_operator(f),
+            Self::InvalidName { what, len } => {
+                write!(f, "the name of the {what} has {len} bytes, where 1 to 1,024 are needed")
+            }
             Self::InvalidRoute { path, problem } => {
                 write!(f, "the level route to {}: {problem}", path.display())
             }

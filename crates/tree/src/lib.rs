@@ -60,6 +60,7 @@ mod memtable;
 mod merge_operator;
 mod metrics;
 mod multi_get;
+mod names;
 mod open;
 mod options;
 mod overlaid;

@@ -24,6 +24,7 @@ use crate::core::{Core, Jobs, new_generation};
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::metrics::Metrics;
+use crate::names;
 use crate::options::{Config, ManifestRecoveryMode};
 use crate::routed::{self, Folders, lock, missing_folders, sync_folders};
 use crate::runtime::Runtime;
@@ -38,6 +39,7 @@ const FIRST_RUN: u64 = LEVELS as u64 + 1;
 /// Opens the tree of `config`, or makes a new one. A failed open deletes nothing.
 pub(crate) fn open(config: Config) -> Result<Core> {
     let path = config.path.clone();
+    names::check(&config)?;
     routed::check(&config)?;
     let missing = missing_folders(&config.fs, &path)?;
     config.fs.create_dir_all(&path).map_err(|e| Error::io("create", &path, e))?;

@@ -177,3 +177,36 @@ fn a_batch_over_the_limit() {
     let value = builder(&fs).open().unwrap().get("large").unwrap().unwrap();
     assert_eq!(value.len(), 200 << 10);
 }
+
+/// Ordered as it likes to be called.
+struct Named(String);
+
+impl UserComparator for Named {
+    fn name(&self) -> &str {
+        &self.0
+    }
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        b.cmp(a)
+    }
+}
+
+/// A name that the catalog could not hold is refused before there is a catalog, or a folder for the keyspace.
+#[test]
+fn names_that_cannot_be_stored() {
+    let named = |len| KeyspaceOptions::new().comparator(Arc::new(Named("n".repeat(len))));
+    for len in [0, 1025] {
+        let fs = Arc::new(MemFs::new());
+        let refused = builder(&fs).keyspace("words", named(len)).open();
+        assert!(matches!(&refused, Err(Error::InvalidOption { option: "comparator", .. })), "{refused:?}");
+        assert!(!fs.exists(Path::new("/db")).unwrap(), "nothing was touched");
+        let db = builder(&fs).open().unwrap();
+        assert_eq!(kind(db.keyspace("words", named(len))), Some(ErrorKind::InvalidInput));
+        assert_eq!(fs.read_dir(Path::new("/db/keyspaces")).unwrap().len(), 1, "no folder was made");
+        assert_eq!(db.keyspaces(), ["default"]);
+        let words = db.keyspace("words", named(1024)).unwrap();
+        words.put("a", "").unwrap();
+        drop((words, db));
+        let db = builder(&fs).keyspace("words", named(1024)).open().unwrap();
+        assert!(db.keyspace("words", named(1024)).unwrap().contains("a").unwrap());
+    }
+}

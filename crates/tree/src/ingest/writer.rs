@@ -14,6 +14,7 @@ use esker_mem::slice::UserKey;
 
 use crate::error::{Error, Result};
 use crate::ingest::ascending::Ascending;
+use crate::names;
 use crate::options::Config;
 use crate::table::writer as table;
 use crate::version::LEVELS;
@@ -71,6 +72,7 @@ impl TableWriter {
     ///
     /// [`Error::AlreadyExists`]; what the file system says.
     pub fn create(path: impl AsRef<Path>, config: &Config) -> Result<Self> {
+        names::check(config)?;
         let path = path.as_ref().to_path_buf();
         let options = config.table_options(LEVELS - 1, false);
         let (fs, order) = (config.fs.clone(), config.order.clone());

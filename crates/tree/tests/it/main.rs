@@ -25,6 +25,7 @@ mod ingest;
 mod introspection;
 mod merges;
 mod model;
+mod names;
 mod overlays;
 mod own_log;
 mod prefixes;
