@@ -46,8 +46,8 @@ const STRUCTURE: &str = "block";
 /// The bytes after each payload.
 pub const BLOCK_TRAILER_BYTES: usize = 20;
 
-/// The checksum is the last part of the trailer.
-const CHECKSUM_BYTES: usize = 8;
+/// The checksum is the last part of the trailer, and so of the block.
+pub const CHECKSUM_BYTES: usize = 8;
 
 /// The longest payload: a value and a key of the greatest sizes, and the parts of a block around them.
 pub const MAX_PAYLOAD_BYTES: u64 = MAX_VALUE_BYTES + 2 * MAX_KEY_BYTES as u64 + 1024;

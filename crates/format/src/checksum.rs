@@ -7,13 +7,37 @@
 //! An error in a block passes unnoticed with probability 2^-64. The hash is not cryptographic: it does not protect
 //! against someone who writes to the disk on purpose (encryption will).
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// The checksum of `bytes`.
 #[inline]
 #[must_use]
 pub fn checksum64(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
+}
+
+/// [`checksum64`] of bytes that come piece by piece.
+#[derive(Clone, Default)]
+pub struct RunningChecksum(Xxh3);
+
+impl RunningChecksum {
+    /// Takes the next bytes.
+    #[inline]
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The checksum of all bytes so far.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.0.digest()
+    }
+}
+
+impl std::fmt::Debug for RunningChecksum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RunningChecksum").field(&self.digest()).finish()
+    }
 }
 
 /// The hash of a user key, as filters and hash indexes use it.

@@ -10,7 +10,7 @@
 //! | envelope | [`block`]: around every block of every file |
 //! | blocks | [`data_block`] [`index_block`] [`filter`] [`range_tombstones`] [`properties`] |
 //! | log | [`batch`] in frames of a [`log`] |
-//! | files | [`table`] [`manifest`] [`catalog`] [`current`] [`file_name`] |
+//! | files | [`table`] [`table_checksum`] [`manifest`] [`catalog`] [`current`] [`file_name`] |
 //!
 //! Every decoder takes hostile bytes: it returns a [`error::DecodeError`] and never panics, loops or takes more memory than
 //! a stated multiple of its input. All numbers are little-endian unless a varint.
@@ -37,6 +37,7 @@ pub mod range_tombstones;
 pub mod reader;
 pub mod sorted_heads;
 pub mod table;
+pub mod table_checksum;
 pub mod tagged;
 #[cfg(test)]
 mod test_bytes;

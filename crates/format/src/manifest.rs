@@ -32,7 +32,7 @@
 //! | 19 | global seqno | that all entries of an ingested file have instead of their own |
 //! | 21 | out of order | present as 1 where it may hold a version that is older than one in an older run or a deeper level |
 //! | 2, 4, 6 | entries, point tombstones, range tombstones | |
-//! | 8 | checksum of the file | |
+//! | 8 | checksum of the file | as [`crate::table_checksum`] has it; absent where it was never known |
 //! | 10 | created | milliseconds since 1970 |
 //!
 //! A table that moves between levels is removed and added in one edit; removals apply first.
@@ -159,7 +159,7 @@ pub struct AddedTable {
     pub point_tombstones: u64,
     /// Range tombstones.
     pub range_tombstones: u64,
-    /// xxh3-64 of the whole file.
+    /// The checksum of the whole file, as [`crate::table_checksum`] has it, if it is known.
     pub file_checksum: Option<u64>,
     /// When the file was written, in milliseconds since 1970.
     pub created_unix_millis: u64,

@@ -45,7 +45,8 @@ pub struct TableInfo {
     pub range_tombstones: u64,
     /// The length of the file in bytes.
     pub size_bytes: u64,
-    /// xxh3-64 of the file, if it was recorded.
+    /// The checksum of the whole file, as [`esker_format::table_checksum`] has it: recorded as the file was written, or when it was
+    /// verified for ingestion. None for a file that was ingested unverified.
     pub checksum: Option<u64>,
     /// When the file was written, in milliseconds since 1970.
     pub created_unix_millis: u64,

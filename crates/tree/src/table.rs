@@ -1,6 +1,7 @@
 //! A table: one immutable file of sorted entries. Written once ([`writer`]), looked up ([`reader`]) and walked
 //! ([`cursor`]) any number of times. The file's layout is [`esker_format::table`].
 
+pub(crate) mod checksum;
 pub(crate) mod cursor;
 pub(crate) mod describe;
 pub(crate) mod filter_keys;

@@ -1,8 +1,9 @@
 //! Verification: reads every block of every table and checks what readers rely on.
 //!
-//! For each table: every block's checksum and structure, the order of all entries, that separators divide the blocks, that
-//! the filter knows every key, and that counts and bounds are what the manifest and the properties say. Damage in one
-//! table does not end the verification of the others.
+//! For each table: every block's checksum and structure, that the blocks are those that were written there
+//! ([`crate::table::checksum`]), the order of all entries, that separators divide the blocks, that the filter knows every key,
+//! and that counts and bounds are what the manifest and the properties say. Damage in one table does not end the
+//! verification of the others.
 //!
 //! Blocks are read past the cache, so that what is verified is what lies in the file.
 
@@ -21,6 +22,7 @@ use crate::core::Core;
 use crate::cursor::Cursor;
 use crate::error::Error;
 use crate::range_tombstones::span::RangeDelete;
+use crate::table::checksum;
 use crate::table::cursor::{Fill, TableCursor};
 use crate::table::reader::Table;
 
@@ -73,8 +75,8 @@ pub(crate) fn verify(core: &Core) -> VerifyReport {
     report
 }
 
-/// Walks one table from end to end.
-pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyReport) -> Result<(), Error> {
+/// Walks one table from end to end; gives the checksum of its file.
+pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyReport) -> Result<u64, Error> {
     let order = core.order();
     let broken = |rule| Error::corrupt(table.path(), DecodeError::invalid("table", 0, rule));
     for at in 0..table.block_count() {
@@ -82,6 +84,7 @@ pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyR
         block.verify_order(order).map_err(|e| Error::corrupt(table.path(), e))?;
         report.blocks += 1;
     }
+    let checksum = checksum::check(table)?;
     let mut cursor = TableCursor::new(Arc::clone(table), order.clone(), Fill::Bypass);
     cursor.seek_to_first()?;
     let mut previous: Option<(Vec<u8>, SeqNo, Kind)> = None;
@@ -116,7 +119,7 @@ pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyR
     if entries != table.meta().entries || tombstones != table.meta().point_tombstones {
         return Err(broken("the counts of the manifest are those of the entries"));
     }
-    Ok(())
+    Ok(checksum)
 }
 
 /// Whether the bounds of the manifest are those of the first and last key, widened by the range tombstones (INV-RANGE-7).

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use esker_format::block::{BlockHandle, BlockType, decode_block};
+use esker_format::block::{BlockHandle, BlockType, CHECKSUM_BYTES, decode_block};
 use esker_format::data_block::DataBlock;
 use esker_format::error::DecodeError;
 use esker_format::filter::Filter;
@@ -10,6 +10,7 @@ use esker_format::index_block::Index;
 use esker_format::properties::Properties;
 use esker_format::range_tombstones::RangeTombstones;
 use esker_format::table::{FOOTER_BYTES, Footer};
+use esker_format::table_checksum::{TableChecksum, blocks_in_order};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::slice::Slice;
 
@@ -76,6 +77,20 @@ impl TableFile {
     pub(crate) fn data_block(&self, handle: BlockHandle) -> Result<DataBlock, Flaw> {
         let payload = self.payload(BlockType::Data, handle)?;
         Ok(in_file(DataBlock::decode(payload), handle)?)
+    }
+
+    /// The checksum of the whole file; of its blocks only what they say of themselves is read.
+    pub(crate) fn checksum(&self, index: &Index) -> Result<u64, Flaw> {
+        let footer_at = self.len().saturating_sub(FOOTER_BYTES as u64);
+        let data = (0..index.len()).map(|ordinal| index.entry(ordinal).handle);
+        let mut checksum = TableChecksum::default();
+        for (_, handle) in blocks_in_order(&self.footer, data, footer_at)? {
+            let end = handle.end().unwrap_or(footer_at);
+            checksum.add_block(
+                &self.file.read(end.saturating_sub(CHECKSUM_BYTES as u64), CHECKSUM_BYTES as u64)?,
+            );
+        }
+        Ok(checksum.finish(&self.footer.encode()))
     }
 
     fn optional<T>(

@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) largest: Vec<u8>,
     pub(crate) lowest_seqno: SeqNo,
     pub(crate) highest_seqno: SeqNo,
+    /// Of the whole file, if that could be read.
+    pub(crate) checksum: Option<u64>,
     /// Some block could not be read, so the others say little.
     pub(crate) is_partial: bool,
 }
@@ -74,6 +76,7 @@ pub(crate) fn check(path: &Path, findings: &mut Findings<'_>) -> Option<Facts> {
         largest: held.last.map(|(key, _)| key).unwrap_or_default(),
         lowest_seqno: held.lowest_seqno.unwrap_or_default(),
         highest_seqno: held.highest_seqno.unwrap_or_default(),
+        checksum: index.as_ref().and_then(|index| table.checksum(index).ok()),
         is_partial: held.is_partial,
     })
 }

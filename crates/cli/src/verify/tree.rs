@@ -69,6 +69,14 @@ fn compare(path: &Path, facts: &table::Facts, added: &AddedTable, findings: &mut
     if facts.is_partial {
         return;
     }
+    if let (Some(found), Some(said)) = (facts.checksum, added.file_checksum)
+        && found != said
+    {
+        findings.problem(
+            path,
+            "it is another file than the one that was written: the manifest has another checksum",
+        );
+    }
     let (found, said) = ((facts.entries, facts.tombstones), (added.entries, added.point_tombstones));
     if found != said {
         findings.problem(

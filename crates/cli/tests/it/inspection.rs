@@ -204,6 +204,28 @@ fn a_later_format_is_refused_as_such() {
     later(".log", &|_| 8);
 }
 
+/// A file that came back from a backup: sound in itself, with the same keys and counts.
+#[test]
+fn a_sound_table_that_is_not_the_one_that_was_written_is_found() {
+    let filled = |word: &str| {
+        let place = Place::new();
+        let lines: String = (0..2_000).map(|row| format!("key{row:06}\t{word} of {row:06}\n")).collect();
+        let file = place.file("rows.tsv", format!("key\tvalue\n{lines}"));
+        esker(args(&["import"]).then(place.db()).then(file)).done();
+        place
+    };
+    let (place, other) = (filled("value"), filled("VALUE"));
+    let (tables, others) = (files(&place, ".table"), files(&other, ".table"));
+    assert_eq!(tables.len(), 1);
+    let length = |path: &Path| fs::metadata(path).unwrap().len();
+    assert_eq!(length(&tables[0]), length(&others[0]), "or the length gives it away");
+    on(&place, "verify", &["-q"]).done();
+    fs::copy(&others[0], &tables[0]).unwrap();
+    let run = on(&place, "verify", &["-q"]);
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert!(run.code == Some(1) && said.contains("another checksum"), "{said}");
+}
+
 /// Whatever is done to a file, `dump` and `verify` end with a code of theirs: no panic, no endless loop.
 #[test]
 fn no_damage_makes_the_inspectors_panic() {

@@ -39,7 +39,8 @@ pub enum IngestMode {
 pub struct IngestOptions {
     /// What becomes of the files; copied by default.
     pub mode: IngestMode,
-    /// Whether to read each file whole and check it first; true by default. Without, damage shows when it is read.
+    /// Whether to read each file whole and check it first; true by default. Without, damage shows when it is read, and the tree
+    /// has no checksum of the whole file.
     pub verify: bool,
 }
 
@@ -74,8 +75,11 @@ pub(crate) fn prepare<P: AsRef<Path>>(
         prepared.tables.push(meta.clone());
         let table = Table::open(core.table_source(folder), target, meta).map_err(|e| of_source(e, &path))?;
         if options.verify {
-            verify_table(core, &Arc::new(table), &mut VerifyReport::default())
+            let checksum = verify_table(core, &Arc::new(table), &mut VerifyReport::default())
                 .map_err(|e| of_source(e, &path))?;
+            if let Some(meta) = prepared.tables.last_mut() {
+                meta.file_checksum = Some(checksum);
+            }
         }
         if options.mode == IngestMode::Move {
             prepared.sources.push(path);

@@ -62,6 +62,8 @@ pub struct TableFileInfo {
     pub smallest: UserKey,
     /// The last key.
     pub largest: UserKey,
+    /// The checksum of the whole file, as [`esker_format::table_checksum`] has it: that of [`crate::TableInfo`] once it is ingested.
+    pub checksum: u64,
 }
 
 impl TableWriter {
@@ -70,7 +72,7 @@ impl TableWriter {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyExists`]; what the file system says.
+    /// [`Error::AlreadyExists`]; [`Error::InvalidName`]; what the file system says.
     pub fn create(path: impl AsRef<Path>, config: &Config) -> Result<Self> {
         names::check(config)?;
         let path = path.as_ref().to_path_buf();
@@ -143,6 +145,7 @@ impl TableWriter {
             tombstones: meta.point_tombstones,
             smallest: meta.smallest_key,
             largest: meta.largest_key,
+            checksum: meta.file_checksum.unwrap_or_default(),
         })
     }
 

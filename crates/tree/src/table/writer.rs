@@ -30,6 +30,7 @@ use esker_format::manifest::AddedTable;
 use esker_format::properties::Properties;
 use esker_format::range_tombstones::RangeTombstonesBuilder;
 use esker_format::table::{FORMAT_VERSION, Footer};
+use esker_format::table_checksum::TableChecksum;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
@@ -84,6 +85,8 @@ pub(crate) struct TableWriter {
     /// The last key of the closed blocks.
     last_key: Vec<u8>,
     separator: Vec<u8>,
+    /// Of all blocks so far.
+    checksum: TableChecksum,
     /// The key of a block that is taken over.
     copied_key: Vec<u8>,
     payload: Vec<u8>,
@@ -139,6 +142,7 @@ impl TableWriter {
             smallest: Slice::empty(),
             last_key: Vec::new(),
             separator: Vec::new(),
+            checksum: TableChecksum::default(),
             copied_key: Vec::new(),
             payload: Vec::new(),
             buffer: Vec::with_capacity(WRITE_BYTES + (64 << 10)),
@@ -261,8 +265,9 @@ impl TableWriter {
         }
     }
 
-    /// Takes note of a block that is in the buffer.
+    /// Takes note of a block that ends the buffer.
     fn note_block(&mut self, handle: BlockHandle, seqnos: RangeInclusive<SeqNo>) -> Result<()> {
+        self.checksum.add_block(&self.buffer);
         self.properties.lowest_seqno = self.properties.lowest_seqno.min(*seqnos.start());
         self.properties.highest_seqno = self.properties.highest_seqno.max(*seqnos.end());
         self.properties.data_blocks += 1;
@@ -313,6 +318,7 @@ impl TableWriter {
     fn add_metadata(&mut self, ty: BlockType, codec: Codec) -> BlockHandle {
         let offset = self.written + self.buffer.len() as u64;
         let len = encode_block(ty, &self.payload, codec, &mut self.buffer);
+        self.checksum.add_block(&self.buffer);
         BlockHandle { offset, len }
     }
 
@@ -341,11 +347,13 @@ impl TableWriter {
         self.properties.encode(&mut self.payload);
         let properties = self.add_metadata(BlockType::Properties, Codec::None);
         let footer = Footer { index: Some(index), filter, range_tombstones, properties };
-        self.buffer.extend_from_slice(&footer.encode());
+        let footer = footer.encode();
+        self.buffer.extend_from_slice(&footer);
         self.write_buffer()?;
         self.options.sync_mode.sync(&*self.file).map_err(|e| Error::io("sync", &self.path, e))?;
         self.finished = true;
-        Ok(AddedTable { largest_key_is_exclusive: largest_is_exclusive, ..self.meta() })
+        let file_checksum = Some(std::mem::take(&mut self.checksum).finish(&footer));
+        Ok(AddedTable { largest_key_is_exclusive: largest_is_exclusive, file_checksum, ..self.meta() })
     }
 
     /// Enters the bounds of entries and range tombstones into the properties (INV-RANGE-7); says whether the largest key is but

@@ -14,6 +14,7 @@ mod api;
 mod batches;
 mod block_copies;
 mod checkpoint;
+mod checksums;
 mod comparators;
 mod concurrency;
 mod erase;
