@@ -41,6 +41,7 @@ mod batch;
 mod cache;
 mod checkpoint;
 mod compact;
+mod compact_all;
 mod compact_range;
 pub mod compaction;
 mod core;
@@ -87,6 +88,7 @@ mod verify;
 mod version;
 mod write;
 
+pub use esker_env::spawn::{JoinHandle, Spawn, Task};
 pub use esker_env::sync_mode::SyncMode;
 pub use esker_format::codec::Codec;
 pub use esker_format::ids::{RunId, TableId};

@@ -11,6 +11,7 @@ use esker_env::clock::{Clock, SystemClock};
 use esker_env::fs::{Fs, SharedFs};
 use esker_env::os::OsFs;
 use esker_env::random::{Random, SystemRandom};
+use esker_env::spawn::{Spawn, Threads, processors};
 use esker_env::sync_mode::SyncMode;
 use esker_format::codec::Codec;
 use esker_format::data_block::fingerprints::Fingerprints;
@@ -71,6 +72,8 @@ pub struct Config {
     pub(crate) descriptors: Option<Arc<DescriptorTable>>,
     pub(crate) arenas: Option<Arc<ArenaPool>>,
     pub(crate) strategy: Arc<dyn CompactionStrategy>,
+    pub(crate) compaction_threads: usize,
+    pub(crate) compaction_executor: Arc<dyn Spawn>,
     pub(crate) lock: bool,
     pub(crate) manifest_recovery: ManifestRecoveryMode,
     pub(crate) manifest_rotate_bytes: u64,
@@ -130,6 +133,8 @@ impl Config {
             descriptors: None,
             arenas: None,
             strategy: Arc::new(Leveled::default()),
+            compaction_threads: (processors() / 2).max(2),
+            compaction_executor: Arc::new(Threads),
             lock: true,
             manifest_recovery: ManifestRecoveryMode::Strict,
             manifest_rotate_bytes: 4 << 20,
@@ -226,6 +231,35 @@ impl Config {
     #[must_use]
     pub fn compaction_strategy(mut self, strategy: Arc<dyn CompactionStrategy>) -> Self {
         self.strategy = strategy;
+        self
+    }
+
+    /// How many compactions [`crate::Tree::compact`] runs at once, that of its caller included; half the processors by default, at
+    /// least 2. What a caller does with [`crate::Tree::pick_compaction`] is for the caller to count.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use esker_tree::{Config, Leveled, SequenceNumberCounter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default())
+    ///     .compaction_threads(4)
+    ///     .open()?;
+    /// tree.compact(Arc::new(Leveled::default()), 0)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn compaction_threads(mut self, threads: usize) -> Self {
+        self.compaction_threads = threads;
+        self
+    }
+
+    /// Who runs the compactions of [`crate::Tree::compact`] that its caller does not; a thread for each by default. A task may wait
+    /// for as long as it likes, as none waits for another, and one that cannot be taken is the caller's.
+    #[must_use]
+    pub fn compaction_executor(mut self, executor: Arc<dyn Spawn>) -> Self {
+        self.compaction_executor = executor;
         self
     }
 

@@ -1,12 +1,13 @@
 //! What keeps a tree in shape: flushes and compactions, at the caller's word.
 //!
-//! Not here: any logic ([`crate::flush`], [`crate::compact`]).
+//! Not here: any logic ([`crate::flush`], [`crate::compact`], [`crate::compact_all`]).
 
 use std::sync::Arc;
 
 use esker_mem::seqno::SeqNo;
 
-use crate::compact::{self, CancelToken, CompactionJob};
+use crate::compact::{self, CompactionJob};
+use crate::compact_all;
 use crate::compaction::picker::CompactionStrategy;
 use crate::error::{Error, Result};
 use crate::flush::{self, FlushLock, FlushOutcome};
@@ -93,17 +94,13 @@ impl Tree {
         compact::major(&self.0, target_size, watermark)
     }
 
-    /// Runs compactions of `strategy`, one after the other, until it has none.
+    /// Runs compactions of `strategy` until it has none, as many at once as [`crate::Config::compaction_threads`] says.
     ///
     /// # Errors
     ///
-    /// What the file system says, or damage in a table. What was compacted so far stays so.
-    // The strategy is shared with other trees and threads, as with `Config::compaction_strategy`.
-    #[allow(clippy::needless_pass_by_value, reason = "the signature that users of log-structured trees know")]
+    /// What the file system says, or damage in a table: the first failure. It stops the others; what was compacted so far stays
+    /// so.
     pub fn compact(&self, strategy: Arc<dyn CompactionStrategy>, watermark: SeqNo) -> Result<()> {
-        while let Some(job) = compact::pick(&self.0, &*strategy, true) {
-            job.run(watermark, &CancelToken::default())?;
-        }
-        Ok(())
+        compact_all::compact_all(&self.0, strategy, watermark)
     }
 }

@@ -24,6 +24,7 @@ mod files;
 mod filters;
 mod ingest;
 mod introspection;
+mod jobs;
 mod merges;
 mod model;
 mod names;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use esker_env::fs::SharedFs;
 use esker_env::memory::MemFs;
+use esker_env::spawn::SingleThreaded;
 use esker_format::codec::Codec;
 use esker_tree::{
     Cache, Config, DelimitedPrefix, DescriptorTable, FilterPolicy, FilterPolicyEntry, FixedPrefix, KeyOrder,
@@ -127,6 +128,7 @@ pub(crate) struct Settings {
     manifest_rotate_bytes: u64,
     prefixes: Prefixes,
     index_codec: Codec,
+    compaction_threads: usize,
     /// Less than nothing leaves it unsaid.
     hash_ratio: f32,
 }
@@ -182,6 +184,7 @@ impl Settings {
                 Prefixes::Fixed(6),
                 Prefixes::Delimited(3),
             ]),
+            compaction_threads: dice.pick(&[1, 2, 4]),
         }
     }
 
@@ -203,7 +206,10 @@ impl Settings {
             .filter_policy(FilterPolicy::new([self.filter, self.filter, self.filter, self.last_filter]))
             .expect_point_read_hits(self.expect_hits)
             .manifest_rotate_bytes(self.manifest_rotate_bytes)
-            .compaction_strategy(Arc::new(self.leveled()));
+            .compaction_strategy(Arc::new(self.leveled()))
+            // Side by side, and yet in one order for each seed.
+            .compaction_threads(self.compaction_threads)
+            .compaction_executor(Arc::new(SingleThreaded::new()));
         if let Some(comparator) = self.order.comparator() {
             config = config.comparator(comparator);
         }
