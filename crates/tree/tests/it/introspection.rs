@@ -5,7 +5,7 @@ use std::sync::Arc;
 use esker_env::fs::SharedFs;
 use esker_env::memory::MemFs;
 use esker_tree::{
-    CancelToken, Config, Kind, LevelPolicy, Leveled, SeqNo, SequenceNumberCounter, Tree, VersionPlace,
+    Cache, CancelToken, Config, Kind, LevelPolicy, Leveled, SeqNo, SequenceNumberCounter, Tree, VersionPlace,
 };
 
 use crate::model::Reversed;
@@ -202,4 +202,63 @@ fn metrics_list_every_counter() {
     assert_eq!(value("flushes"), Some(tree.metrics().flushes.get()));
     assert!(value("flushes") > Some(1) && value("blocks_read") > Some(0));
     assert!(all.iter().all(|of| of.about.ends_with('.')), "{all:?}");
+}
+
+/// From the run on that the strategy waits for there is debt, of what those runs hold at least; compactions pay it.
+#[test]
+fn compaction_debt_is_what_compactions_have_yet_to_write() {
+    let tree = config().open().unwrap();
+    for round in 0..2 {
+        assert_eq!(tree.compaction_debt(), 0, "before round {round}");
+        for i in 0..500 {
+            tree.insert(key(i), vec![b'v'; 40], round * 500 + i).unwrap();
+        }
+        tree.flush_active_memtable(0).unwrap();
+    }
+    assert!(tree.compaction_debt() >= tree.disk_space(), "{} bytes", tree.compaction_debt());
+    settle(&tree);
+    assert_eq!((tree.compaction_debt(), tree.level_zero_runs()), (0, 0));
+}
+
+/// Blocks come with reads and go with their tables; what is resident is there as long as its table is.
+#[test]
+fn cache_stats_tell_blocks_and_what_stays_resident() {
+    let cache = Arc::new(Cache::with_capacity_bytes(16 << 20));
+    let tree = config().use_cache(Arc::clone(&cache)).open().unwrap();
+    let empty = tree.cache_stats();
+    assert_eq!(
+        (empty.capacity_bytes, empty.blocks, empty.block_bytes, empty.resident_bytes),
+        (16 << 20, 0, 0, 0)
+    );
+    for i in 0..2_000 {
+        tree.insert(key(i), vec![b'v'; 40], i).unwrap();
+    }
+    tree.flush_active_memtable(0).unwrap();
+    let flushed = tree.cache_stats();
+    assert!(flushed.resident_bytes >= tree.filter_size() + tree.block_index_size(), "{flushed:?}");
+    for i in 0..2_000 {
+        assert!(tree.contains_key(key(i), SeqNo::MAX).unwrap());
+    }
+    let read = tree.cache_stats();
+    assert_eq!(read.blocks, tree.tables()[0].data_blocks);
+    assert!(read.block_bytes >= 2_000 * 40 && read.block_bytes + read.resident_bytes <= read.capacity_bytes);
+    assert_eq!(read, cache.stats());
+    drop(tree);
+    assert_eq!((cache.stats().blocks, cache.stats().resident_bytes), (0, 0));
+}
+
+#[test]
+fn live_snapshots_are_counted_until_they_are_let_go() {
+    let tree = config().open().unwrap();
+    tree.insert("key", "value", 4).unwrap();
+    assert_eq!(tree.live_snapshots(), (0, None));
+    let (late, early) = (tree.snapshot(9).unwrap(), tree.snapshot(5).unwrap());
+    assert_eq!(tree.live_snapshots(), (2, Some(5)));
+    let again = early.clone();
+    drop(early);
+    assert_eq!(tree.live_snapshots().1, Some(5), "a clone holds it as well");
+    drop(again);
+    assert_eq!(tree.live_snapshots(), (1, Some(9)));
+    drop(late);
+    assert_eq!(tree.live_snapshots(), (0, None));
 }
