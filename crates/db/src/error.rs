@@ -6,10 +6,11 @@
 //! Errors are cheap to clone: one failed append is reported to every writer of its group, one background failure to
 //! every later write.
 //!
-//! Not here: damage inside one structure ([`esker_format::error::DecodeError`]) and failures of one tree
+//! Not here: how errors read ([`display`]); damage inside one structure ([`esker_format::error::DecodeError`]) and failures of one tree
 //! ([`esker_tree::Error`]); both are carried as sources.
 
-use std::fmt;
+mod display;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -318,107 +319,6 @@ fn tree_kind(source: &esker_tree::Error) -> ErrorKind {
             ErrorKind::Busy
         }
         _ => ErrorKind::Io,
-    }
-}
-
-impl Error {
-    /// What merge operators have to do with.
-    fn fmt_of_operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::WrongMergeOperator { keyspace, stored, given } => {
-                let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
-                let (stored, given) = (name(stored), name(given));
-                write!(
-                    f,
-                    "keyspace {keyspace:?} merges by operator {stored}, not {given}: \
-                     name it with its options on the builder"
-                )
-            }
-            Self::NoMergeOperator { keyspace } => write!(f, "keyspace {keyspace:?} has no merge operator"),
-            Self::MergeFailed { keyspace, key, operator, source } => write!(
-                f,
-                "keyspace {keyspace:?}: operator {operator:?} cannot fold key \"{}\": {source}",
-                key.escape_ascii()
-            ),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::KeyTooLong { len } => write!(f, "a key of {len} bytes is over the limit of 65,535"),
-            Self::ValueTooLong { len } => {
-                write!(f, "a value of {len} bytes is over the limit of 4,294,967,295 or of the memory budget")
-            }
-            Self::InvertedRange => f.write_str("the range ends before it begins"),
-            Self::NoPrefixRange { comparator } => {
-                write!(f, "comparator {comparator:?} does not keep keys with a common prefix together")
-            }
-            Self::BatchTooLarge { len_bytes, limit_bytes } => {
-                write!(f, "a batch of {len_bytes} bytes is over the limit of {limit_bytes}")
-            }
-            Self::InvalidKeyspaceName { name } => write!(
-                f,
-                "{name:?} cannot name a keyspace: 1 to 255 bytes without control characters are needed"
-            ),
-            Self::KeyspaceNotFound { name } => write!(f, "there is no keyspace {name:?}"),
-            Self::KeyspaceDropped { name } => write!(f, "keyspace {name:?} was dropped"),
-            Self::ForeignHandle { name } => {
-                write!(f, "the handle of keyspace {name:?} belongs to another database")
-            }
-            Self::WrongComparator { keyspace, stored, given } => write!(
-                f,
-                "keyspace {keyspace:?} is ordered by comparator {stored:?}, not {given:?}: \
-                 name it with its options on the builder"
-            ),
-            Self::WrongPrefixExtractor { keyspace, stored, given } => {
-                let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
-                let (stored, given) = (name(stored), name(given));
-                write!(
-                    f,
-                    "keyspace {keyspace:?} has prefix extractor {stored}, not {given}: \
-                     name it with its options on the builder"
-                )
-            }
-            Self::WrongMergeOperator { .. } | Self::NoMergeOperator { .. } | Self::MergeFailed { .. } => {
-                self.fmt_of_operator(f)
-            }
-            Self::InvalidOption { option, problem } => write!(f, "option {option}: {problem}"),
-            Self::Closed => f.write_str("the database is closed"),
-            Self::DatabaseNotFound { path } => write!(f, "there is no database at {}", path.display()),
-            Self::NotADatabase { path, found } => {
-                write!(f, "{} holds {} and no database; it was left alone", path.display(), found.display())
-            }
-            Self::AlreadyExists { path } => write!(f, "{} exists already", path.display()),
-            Self::Locked { path } => write!(f, "{} is held by another opener", path.display()),
-            Self::Io { operation, path, source } => {
-                write!(f, "cannot {operation} {}: {source}", path.display())
-            }
-            Self::Corruption { path, offset, problem } => {
-                write!(f, "{} is damaged at byte {offset}: {problem}", path.display())
-            }
-            Self::Unsupported { path, problem } => {
-                write!(f, "{} cannot be read by this version: {problem}", path.display())
-            }
-            Self::Indeterminate { source } => write!(
-                f,
-                "the log could not be synced ({source}): whether the write survives a power loss is unknown; \
-                 reopen the database"
-            ),
-            Self::ReadOnly { reason, can_resume } => {
-                let cure = if *can_resume { "resume() after seeing to it" } else { "reopen the database" };
-                write!(f, "writes are refused since: {reason}; {cure}")
-            }
-            Self::HistoryGone { oldest } => {
-                write!(
-                    f,
-                    "the history below {oldest} may be gone: read the database, and its changes from there"
-                )
-            }
-            Self::Tree { keyspace, source } => write!(f, "keyspace {keyspace:?}: {source}"),
-        }
     }
 }
 

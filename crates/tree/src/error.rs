@@ -5,7 +5,9 @@
 //!
 //! Errors are cheap to clone, so that a background failure can be reported to every later caller.
 //!
-//! Not here: damage inside one structure ([`esker_format::error::DecodeError`]).
+//! Not here: how errors read ([`display`]); damage inside one structure ([`esker_format::error::DecodeError`]).
+
+mod display;
 
 use std::fmt;
 use std::io;
@@ -315,103 +317,6 @@ impl Error {
             | Self::MissingRoute { .. }
             | Self::NoPrefixRange { .. }
             | Self::WrongComparator { .. } => ErrorKind::InvalidInput,
-        }
-    }
-}
-
-impl Error {
-    /// What merge operators and compaction filters have to do with.
-    fn fmt_of_operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::WrongMergeOperator { stored, given } => match given {
-                Some(given) => write!(f, "the tree merges by operator {stored:?}, not {given:?}"),
-                None => write!(f, "the tree merges by operator {stored:?}, and none was given"),
-            },
-            Self::FilterValueTooLong { filter, key, len } => {
-                write!(f, "filter {filter:?} gave key \"{}\" a value of {len} bytes", key.escape_ascii())
-            }
-            Self::NoMergeOperator => f.write_str("the tree has no merge operator"),
-            Self::MergeFailed { key, operator, source } => {
-                write!(f, "operator {operator:?} cannot fold key \"{}\": {source}", key.escape_ascii())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { operation, path, source } => {
-                write!(f, "cannot {operation} {}: {source}", path.display())
-            }
-            Self::Corrupt { path, source } => write!(f, "{} is damaged: {source}", path.display()),
-            Self::MissingFile { path } => write!(f, "{} is missing", path.display()),
-            Self::NotATree { path } => {
-                write!(f, "{} is not empty and holds no tree", path.display())
-            }
-            Self::Locked { path } => write!(f, "{} is held by another opener", path.display()),
-            Self::KeyTooLong { len } => write!(f, "a key of {len} bytes is over the limit of 65,535"),
-            Self::ValueTooLong { len } => {
-                write!(f, "a value of {len} bytes is over the limit of a value or of memory")
-            }
-            Self::NoPrefixRange { comparator } => {
-                write!(f, "comparator {comparator:?} does not keep keys with a common prefix together")
-            }
-            Self::BatchTooLarge { bytes, limit } => {
-                write!(f, "a batch of {bytes} bytes is over the limit of {limit}")
-            }
-            Self::DuplicateKey { key } => {
-                write!(f, "the batch writes key {} twice", key.escape_ascii())
-            }
-            Self::StorageFull { used, limit } => {
-                write!(f, "the tree uses {used} bytes of {limit}, and there is no room for the write")
-            }
-            Self::SeqnoTooHigh { seqno } => write!(f, "sequence number {seqno} is over the maximum"),
-            Self::SeqnoTooOld { seqno, watermark } => {
-                write!(f, "a write at {seqno} is below the watermark {watermark}")
-            }
-            Self::SnapshotTooOld { bound, watermark } => {
-                write!(f, "a read at {bound} is below the watermark {watermark}")
-            }
-            Self::InvertedRange => f.write_str("the range begins behind its end"),
-            Self::KeysNotAscending { previous, given } => {
-                write!(f, "keys must ascend: {given:?} does not come after {previous:?}")
-            }
-            Self::NotIngestible { path, reason } => {
-                write!(f, "{} cannot be ingested: {reason}", path.display())
-            }
-            Self::OverlappingFiles { first, second } => {
-                write!(f, "the key ranges of {} and {} overlap", first.display(), second.display())
-            }
-            Self::AlreadyExists { path } => write!(f, "{} exists already", path.display()),
-            Self::SnapshotsHeld { count } => {
-                write!(f, "live snapshots at {count} points in time see what would be erased")
-            }
-            Self::HistoryGone { oldest } => {
-                write!(f, "the history below {oldest} may be gone: read the tree, and its feed from there")
-            }
-            Self::WrongComparator { stored, given } => {
-                write!(f, "the tree is ordered by comparator {stored:?}, not {given:?}")
-            }
-            Self::WrongMergeOperator { .. }
-            | Self::NoMergeOperator
-            | Self::MergeFailed { .. }
-            | Self::FilterValueTooLong { .. } => self.fmt_of_operator(f),
-            Self::InvalidName { what, len } => {
-                write!(f, "the name of the {what} has {len} bytes, where 1 to 1,024 are needed")
-            }
-            Self::InvalidRoute { path, problem } => {
-                write!(f, "the level route to {}: {problem}", path.display())
-            }
-            Self::MissingRoute { level, path } => {
-                write!(f, "tables of level {level} lie in {}: no level route leads there", path.display())
-            }
-            Self::Unsupported { path, what } => {
-                write!(f, "{} uses {what}, which this build cannot read", path.display())
-            }
-            Self::ForeignLock => f.write_str("the flush lock is that of another tree"),
-            Self::Cancelled => f.write_str("cancelled"),
         }
     }
 }
