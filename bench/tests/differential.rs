@@ -1,8 +1,9 @@
 //! esker and RocksDB do the same things, and everything that they say is compared.
 //!
-//! One stream of operations, drawn from a seed, goes to both: puts, deletes, merges, batches, single deletes, flushes, compactions,
-//! reopenings; gets and scans in both directions, of now and of snapshots. Memtables are small, so that most of what is read
-//! comes from tables that were merged several times. Two engines that were written apart seldom err alike.
+//! One stream of operations, drawn from a seed, goes to both: puts, deletes, range deletes, merges, batches, single deletes,
+//! flushes, compactions, reopenings; gets one by one and many at once, and scans in both directions, of now and of snapshots.
+//! Memtables are small, so that most of what is read comes from tables that were merged several times. Two engines that were
+//! written apart seldom err alike.
 //!
 //! ```text
 //! cargo test --release --no-default-features --features "esker rocksdb" --test differential -- --nocapture
@@ -10,7 +11,10 @@
 //! ```
 //!
 //! **Single deletes** are compared where RocksDB defines them: on keys of their own, which are put exactly once in between and
-//! never deleted or merged otherwise. What esker does beyond that is its own model's affair (`cargo xtask model`).
+//! never deleted otherwise, singly or by range, nor merged: a single delete meets one put and nothing else, or RocksDB does not
+//! say what is left. What esker does beyond that is its own model's affair (`cargo xtask model`).
+//!
+//! **Range deletes** are narrow mostly, and now and then take a good part of all keys.
 //!
 //! **Merges** append, so that an operand in the wrong place shows.
 //!
@@ -30,6 +34,9 @@ type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 const KEYS: u64 = 3_000;
 const SINGLE_KEYS: u64 = 500;
 
+/// What the latter begin with, and no other key does.
+const SINGLE: &str = "single/";
+
 /// Between the parts of a merged value.
 const SEPARATOR: &[u8] = b", ";
 
@@ -37,13 +44,15 @@ const OPERATIONS: u64 = 60_000;
 const SEEDS: u64 = 3;
 
 /// What is done and compared, each as often as its share of the sum.
-const SHARES: [(Action, u32); 13] = [
+const SHARES: [(Action, u32); 15] = [
     (Action::Put, 3000),
     (Action::Delete, 700),
+    (Action::DeleteRange, 60),
     (Action::Merge, 600),
     (Action::Single, 700),
     (Action::Batch, 200),
     (Action::Get, 1500),
+    (Action::MultiGet, 100),
     (Action::Scan, 400),
     (Action::ScanBack, 400),
     (Action::Snapshot, 60),
@@ -57,10 +66,12 @@ const SHARES: [(Action, u32); 13] = [
 enum Action {
     Put,
     Delete,
+    DeleteRange,
     Merge,
     Single,
     Batch,
     Get,
+    MultiGet,
     Scan,
     ScanBack,
     Snapshot,
@@ -94,6 +105,14 @@ impl Stream {
             is_here
         });
         found.map_or(Action::Get, |(action, _)| *action)
+    }
+
+    /// One of any kind.
+    fn read_key(&mut self) -> Vec<u8> {
+        match self.random.u8(..6) {
+            0 => single_key(self.random.u64(..SINGLE_KEYS)),
+            _ => self.key(),
+        }
     }
 
     /// Short and long keys, many under one prefix, some of them prefixes of others. Low numbers come more often.
@@ -130,6 +149,18 @@ impl Stream {
     /// Bounds that may be the wrong way round: then nothing lies between them.
     fn range(&mut self) -> Range {
         (self.bound(), self.bound())
+    }
+
+    /// Mostly narrow; never empty, nor with keys for single deletes in it.
+    fn deleted_range(&mut self) -> (Vec<u8>, Vec<u8>) {
+        let (start, mut end) = (self.key(), self.key());
+        let is_behind_singles = |key: &[u8]| key >= SINGLE.as_bytes();
+        let crosses_singles = is_behind_singles(&start) != is_behind_singles(&end);
+        if self.random.u8(..16) != 0 || crosses_singles || start == end {
+            end.clone_from(&start);
+            end.push(self.random.u8(b'0'..=b'9'));
+        }
+        if start < end { (start, end) } else { (end, start) }
     }
 
     fn limit(&mut self) -> usize {
@@ -180,7 +211,7 @@ impl Pair {
                 Action::LetGo if !snapshots.is_empty() => {
                     snapshots.swap_remove(stream.random.usize(..snapshots.len()));
                 }
-                action @ (Action::Get | Action::Scan | Action::ScanBack) => {
+                action @ (Action::Get | Action::MultiGet | Action::Scan | Action::ScanBack) => {
                     let pick = stream.random.usize(..=snapshots.len());
                     self.read(stream, action, snapshots.get(pick));
                 }
@@ -212,6 +243,13 @@ impl Pair {
                 self.esker.delete(&key).expect("delete");
                 self.rocks.delete(&key).expect("delete");
             }
+            Action::DeleteRange => {
+                let (start, end) = stream.deleted_range();
+                self.esker.delete_range(&start, &end).expect("delete range");
+                let mut batch = WriteBatch::default();
+                batch.delete_range(&start, &end);
+                self.rocks.write(batch).expect("delete range");
+            }
             Action::Merge => {
                 let (key, operand) = (stream.key(), stream.value());
                 self.esker.merge(&key, &operand).expect("merge");
@@ -234,13 +272,13 @@ impl Pair {
     /// Puts a key that is not there, or deletes one that was put once.
     fn single(&self, stream: &mut Stream) {
         let number = stream.random.usize(..stream.singles.len());
-        let (key, value) = (format!("single/{number:04}"), stream.value());
+        let (key, value) = (single_key(number as u64), stream.value());
         let is_there = stream.singles[number];
         stream.singles[number] = !is_there;
         if is_there {
             self.esker.single_delete(&key).expect("single delete");
             let mut batch = WriteBatch::default();
-            batch.single_delete(key.as_bytes());
+            batch.single_delete(&key);
             self.rocks.write(batch).expect("single delete");
         } else {
             self.esker.put(&key, &value).expect("put");
@@ -258,6 +296,12 @@ impl Pair {
                 theirs.delete(&key);
                 continue;
             }
+            if kind == 1 && stream.random.u8(..8) == 0 {
+                let (start, end) = stream.deleted_range();
+                ours.delete_range(&start, &end);
+                theirs.delete_range(&start, &end);
+                continue;
+            }
             let value = stream.value();
             if kind == 1 {
                 ours.merge(&key, &value);
@@ -273,8 +317,7 @@ impl Pair {
 
     fn read(&self, stream: &mut Stream, action: Action, at: Option<&Moment<'_>>) {
         if action == Action::Get {
-            let single = format!("single/{:04}", stream.random.u64(..SINGLE_KEYS)).into_bytes();
-            let key = if stream.random.u8(..6) == 0 { single } else { stream.key() };
+            let key = stream.read_key();
             let (ours, theirs) = match at {
                 Some((ours, theirs)) => (ours.get(&key), theirs.get(&key)),
                 None => (self.esker.get(&key), self.rocks.get(&key)),
@@ -283,8 +326,30 @@ impl Pair {
             assert_eq!(ours.as_deref(), theirs.as_deref(), "{} of {key:?}", place(stream));
             return;
         }
+        if action == Action::MultiGet {
+            self.read_many(stream, at);
+            return;
+        }
         let (range, limit) = (stream.range(), stream.limit());
         self.compare_scans(stream, &range, action == Action::ScanBack, limit, at);
+    }
+
+    fn read_many(&self, stream: &mut Stream, at: Option<&Moment<'_>>) {
+        let keys: Vec<Vec<u8>> = (0..stream.random.usize(1..40)).map(|_| stream.read_key()).collect();
+        let (ours, theirs) = match at {
+            Some((ours, theirs)) => (ours.multi_get(&keys), theirs.multi_get(&keys)),
+            None => (self.esker.multi_get(&keys), self.rocks.multi_get(&keys)),
+        };
+        let ours = ours.expect("multi get");
+        assert_eq!(ours.len(), keys.len(), "{}", place(stream));
+        for ((key, ours), theirs) in keys.iter().zip(&ours).zip(theirs) {
+            assert_eq!(
+                ours.as_deref(),
+                theirs.expect("multi get").as_deref(),
+                "{} of {key:?}",
+                place(stream)
+            );
+        }
     }
 
     fn compare_all(&self, stream: &Stream) {
@@ -377,6 +442,10 @@ fn is_above(key: &[u8], to: &Bound<Vec<u8>>) -> bool {
         Bound::Excluded(to) => key >= to.as_slice(),
         Bound::Unbounded => false,
     }
+}
+
+fn single_key(number: u64) -> Vec<u8> {
+    format!("{SINGLE}{number:04}").into_bytes()
 }
 
 fn place(stream: &Stream) -> String {
