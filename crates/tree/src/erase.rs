@@ -10,8 +10,10 @@
 //! gives up its output ([`crate::install`]).
 //!
 //! **Drop range** takes a table only with everything older that overlaps it, so that no older version comes to light
-//! (INV-ERASE-3). A bare tree's numbers may have come out of order, so that a newer source holds older versions: then tables with
-//! numbers above those stay, too (INV-ERASE-6). Tables of running compactions stay.
+//! (INV-ERASE-3), and only if no operand of a merge lies over it that stays, which would be folded onto nothing (INV-ERASE-7).
+//! A bare tree's numbers may have come out of order, so that a newer source holds older versions: then tables with numbers above
+//! those stay, too (INV-ERASE-6). Tables of running compactions stay. As what stays may keep other tables in turn, it is asked
+//! again until nothing more stays.
 //!
 //! Not here: range deletes, which hide what they cover exactly and at a point in time.
 
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 use esker_format::ids::TableId;
 use esker_format::manifest::VersionEdit;
+use esker_mem::comparator::KeyOrder;
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
 use crate::core::Core;
@@ -89,7 +92,12 @@ fn highest_seqno(core: &Core, view: &View) -> Option<SeqNo> {
 pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> {
     let pause = core.snapshots.pause();
     let newest_snapshot = pause.bounds().last().copied().unwrap_or(0);
-    let claim = Claim::new(core, |view, is_busy| choose(core, view, range, newest_snapshot, is_busy));
+    let claim = Claim::new(core, |view, is_busy| {
+        let strays_from = lowest_stray(view);
+        choose(core, view, range, |placed| {
+            !is_busy(placed.table.id()) && is_wanted(placed, range, newest_snapshot, strays_from, core)
+        })
+    });
     let Some(highest) = claim.chosen.iter().map(|placed| placed.table.highest_seqno()).max() else {
         return Ok(DroppedRange::default());
     };
@@ -97,9 +105,12 @@ pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> 
     core.snapshots.history.erase_below(highest + 1);
     let removed = claim.chosen.iter().map(Placed::removal).collect();
     let edit = VersionEdit { removed, ..VersionEdit::default() };
-    // What is claimed goes through nothing but a clear, and then it is gone already. No write below the watermark comes any more.
+    // What is claimed goes through nothing but a clear, and then it is gone already. No write below the watermark comes any more;
+    // but operands may have come, and compactions may have moved some.
     let is_there = |view: &View| {
-        claim.chosen.iter().all(|placed| view.version.has(placed)) && newer_lowest_seqno(view, None) > highest
+        claim.chosen.iter().all(|placed| view.version.has(placed))
+            && newer_lowest_seqno(view, None) > highest
+            && choose(core, view, range, |placed| claim.has(placed)).len() == claim.chosen.len()
     };
     if !install_from(core, |view| is_there(view).then_some(edit), |_| {})? {
         return Ok(DroppedRange::default());
@@ -110,36 +121,73 @@ pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> 
     })
 }
 
-/// The tables to drop: from the oldest run to the newest, those inside the range over which nothing older stays.
-fn choose(
-    core: &Core,
-    view: &View,
+/// Whether a table may go as far as it is concerned alone.
+fn is_wanted(
+    placed: &Placed,
     range: &KeyRange,
     newest_snapshot: SeqNo,
-    is_busy: &dyn Fn(TableId) -> bool,
-) -> Vec<Placed> {
-    let (order, version) = (core.order(), &view.version);
-    let strays_from = lowest_stray(view);
-    let mut chosen: Vec<Placed> = Vec::new();
-    let mut staying: Vec<Placed> = Vec::new();
-    for placed in version.placed().collect::<Vec<_>>().into_iter().rev() {
-        let (smallest, largest) = (placed.table.smallest(), placed.table.largest());
-        if !range.overlaps(smallest, largest, order) {
-            continue;
+    strays_from: SeqNo,
+    core: &Core,
+) -> bool {
+    let table = &placed.table;
+    range.covers(table.smallest(), table.largest(), core.order())
+        // INV-ERASE-2.
+        && table.meta().lowest_seqno >= newest_snapshot
+        // INV-ERASE-6.
+        && table.highest_seqno() < strays_from
+}
+
+/// A table that overlaps the range.
+struct Candidate {
+    placed: Placed,
+    goes: bool,
+}
+
+/// The tables to drop: those that are `wanted`, without those that what stays needs. O(n²) a pass over the tables that overlap
+/// the range, two passes as a rule, and with a merge operator a look at each entry that is in memory over one of them.
+fn choose(core: &Core, view: &View, range: &KeyRange, wanted: impl Fn(&Placed) -> bool) -> Vec<Placed> {
+    let order = core.order();
+    let overlapping = view
+        .version
+        .placed()
+        .filter(|placed| range.overlaps(placed.table.smallest(), placed.table.largest(), order));
+    let mut newest_first: Vec<Candidate> = overlapping
+        .map(|placed| {
+            let goes = wanted(&placed) && !is_under_operands_in_memory(core, view, &placed);
+            Candidate { placed, goes }
+        })
+        .collect();
+    let mut is_settled = false;
+    while !is_settled {
+        is_settled = true;
+        for at in (0..newest_first.len()).rev() {
+            if must_stay(order, &newest_first, at)
+                && let Some(kept) = newest_first.get_mut(at)
+            {
+                kept.goes = false;
+                is_settled = false;
+            }
         }
-        let goes = range.covers(smallest, largest, order)
-            && !is_busy(placed.table.id())
-            // INV-ERASE-2.
-            && placed.table.meta().lowest_seqno >= newest_snapshot
-            // INV-ERASE-6.
-            && placed.table.highest_seqno() < strays_from
-            // INV-ERASE-3: the tables of its own run are disjoint from it.
-            && !staying.iter().any(|older| {
-                ranges_overlap(order, (smallest, largest), (older.table.smallest(), older.table.largest()))
-            });
-        if goes { chosen.push(placed) } else { staying.push(placed) }
     }
-    chosen
+    newest_first.into_iter().filter(|it| it.goes).map(|it| it.placed).collect()
+}
+
+/// Whether something that stays needs the table at `at`, which would go: the tables of its own run are disjoint from it.
+fn must_stay(order: &KeyOrder, newest_first: &[Candidate], at: usize) -> bool {
+    let Some(table) = newest_first.get(at).filter(|table| table.goes) else { return false };
+    let bounds = (table.placed.table.smallest(), table.placed.table.largest());
+    newest_first.iter().enumerate().filter(|(_, other)| !other.goes).any(|(place, other)| {
+        // INV-ERASE-3 of older ones, INV-ERASE-7 of newer ones.
+        (place > at || other.placed.table.properties().merges > 0)
+            && ranges_overlap(order, bounds, (other.placed.table.smallest(), other.placed.table.largest()))
+    })
+}
+
+/// INV-ERASE-7, of memtables.
+fn is_under_operands_in_memory(core: &Core, view: &View, placed: &Placed) -> bool {
+    let (smallest, largest) = (placed.table.smallest(), placed.table.largest());
+    core.merge_operator().is_some()
+        && view.generations().any(|generation| generation.memtable.has_operand_within(smallest, largest))
 }
 
 /// The lowest number that a source may hold out of order, over older sources with higher ones; the maximum as a rule.
@@ -163,6 +211,10 @@ impl<'a> Claim<'a> {
         jobs.busy.extend(chosen.iter().map(|placed| placed.table.id()));
         drop(jobs);
         Self { core, chosen }
+    }
+
+    fn has(&self, placed: &Placed) -> bool {
+        self.chosen.iter().any(|chosen| chosen.table.id() == placed.table.id())
     }
 }
 

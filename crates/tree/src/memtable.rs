@@ -121,6 +121,21 @@ impl EitherMemtable {
         })
     }
 
+    /// Whether it has an operand of a merge in the inclusive range. Looks at each entry of the range until it finds one.
+    pub(crate) fn has_operand_within(&self, smallest: &[u8], largest: &[u8]) -> bool {
+        on_either!(self, memtable => {
+            let mut cursor = memtable.cursor();
+            cursor.seek(smallest);
+            while cursor.valid() && self.order().compare(cursor.key(), largest) != std::cmp::Ordering::Greater {
+                if cursor.kind() == Kind::Merge {
+                    return true;
+                }
+                cursor.next();
+            }
+            false
+        })
+    }
+
     /// The bytes in use.
     pub(crate) fn allocated_bytes(&self) -> usize {
         match self {

@@ -55,10 +55,12 @@ impl Tree {
     }
 
     /// Deletes the tables that lie wholly inside `range`, without reading them. Cheap, and coarse: keys of the range that
-    /// are in memory, or in a table with keys outside of it, stay, and so does what lies over such a table, what a live
-    /// [`crate::Snapshot`] sees and what a running compaction works on. So nothing older than what is read now ever comes to
-    /// light; but an operand of a merge that stays over what goes is folded onto nothing. For data that is of no use any more,
-    /// like what has expired by its key; to delete it exactly, remove the range.
+    /// are in memory, or in a table with keys outside of it, stay, and so does what lies over such a table, what operands of a
+    /// merge that stay may be folded onto, what a live [`crate::Snapshot`] sees and what a running compaction works on. So a
+    /// key reads as before or not at all. For data that is of no use any more, like what has expired by its key; to delete it
+    /// exactly, remove the range.
+    ///
+    /// An operand that is written while this runs may come after it, and be folded onto nothing.
     ///
     /// # Errors
     ///

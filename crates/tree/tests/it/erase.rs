@@ -10,7 +10,9 @@ use esker_env::memory::MemFs;
 use esker_testkit::fault_fs::FaultFs;
 use esker_testkit::fault_fs::crash::CrashPolicy;
 use esker_testkit::fault_fs::plan::FaultPlan;
-use esker_tree::{CancelToken, Config, Error, ErrorKind, Leveled, SeqNo, SequenceNumberCounter, Tree};
+use esker_tree::{
+    AppendOperator, CancelToken, Config, Error, ErrorKind, Leveled, SeqNo, SequenceNumberCounter, Tree,
+};
 
 /// A tree and its numbers, which are all visible at once.
 struct Bench {
@@ -263,6 +265,38 @@ fn drop_range_brings_no_late_write_to_light() {
         bench.tree.drop_range::<&str>(..).unwrap();
         assert_eq!(bench.get("a").as_deref(), Some("new"), "in tables: {in_tables}");
     }
+}
+
+/// INV-ERASE-7. The model test found a key that read as its newest operand alone.
+#[test]
+fn drop_range_keeps_what_operands_that_stay_are_folded_onto() {
+    let (fs, seqno): (SharedFs, _) = (Arc::new(MemFs::new()), SequenceNumberCounter::default());
+    let operator = Arc::new(AppendOperator::new("+"));
+    let tree = config(&fs, &seqno).with_merge_operator(operator).open().unwrap();
+    let value = |key: &str| tree.get(key, SeqNo::MAX).unwrap().map(|value| value.to_vec());
+    let flush = || tree.flush_active_memtable(0).unwrap();
+    for key in ["a", "b", "d"] {
+        tree.insert(key, "base", seqno.next()).unwrap();
+        flush();
+    }
+    tree.merge("b", "1", seqno.next()).unwrap();
+    assert_eq!(tree.drop_range("b"..="b").unwrap().tables, 0, "an operand lies in memory");
+    assert_eq!(value("b").as_deref(), Some(b"base+1".as_slice()));
+    tree.insert("c", "base", seqno.next()).unwrap();
+    flush();
+    assert_eq!(
+        tree.drop_range("b"..="b").unwrap().tables,
+        0,
+        "an operand lies in a table that reaches outside"
+    );
+    assert_eq!(value("b").as_deref(), Some(b"base+1".as_slice()));
+    assert_eq!(tree.drop_range("a"..="a").unwrap().tables, 1, "over this one there is none");
+    assert_eq!(value("a"), None);
+    tree.insert("d", "new", seqno.next()).unwrap();
+    assert_eq!(tree.drop_range("d"..="d").unwrap().tables, 1, "a whole value needs nothing under it");
+    assert_eq!(value("d").as_deref(), Some(b"new".as_slice()));
+    assert_eq!(tree.drop_range("b"..="c").unwrap().tables, 2, "the operand goes with its base");
+    assert_eq!((value("b"), value("c")), (None, None));
 }
 
 /// INV-ERASE-2: what a snapshot sees stays, and so does what a compaction works on.

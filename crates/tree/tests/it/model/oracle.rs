@@ -76,19 +76,6 @@ impl Oracle {
         points
     }
 
-    /// What a class may read as below a bound when older versions are gone: its newest operands folded onto nothing.
-    pub(crate) fn without_older(&self, class: usize, bound: SeqNo) -> Vec<Value> {
-        let newest_first = self.classes[class].iter().rev().filter(|version| version.seqno < bound);
-        let mut operands: Vec<&[u8]> = Vec::new();
-        let mut folds = Vec::new();
-        for version in newest_first {
-            let What::Merge(operand) = &version.what else { break };
-            operands.insert(0, operand);
-            folds.push(Arc::from(appended(None, &operands)));
-        }
-        folds
-    }
-
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.classes.iter_mut().for_each(Vec::clear);

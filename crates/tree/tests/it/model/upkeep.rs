@@ -6,7 +6,6 @@ use std::sync::Arc;
 use esker_tree::{CancelToken, Error, ErrorKind, MAX_SEQNO, SeqNo};
 
 use super::operation::{Advice, Operation, Span};
-use super::oracle::What;
 use super::settings::Order;
 use super::subject::{Done, Outcome, Planted, Subject, same, told};
 
@@ -256,17 +255,15 @@ impl Subject {
         self.taken.retain(|seqno| *seqno >= self.watermark);
         for class in self.classes(span) {
             let key = self.universe.key_of_class(class);
+            let (latest, was) =
+                (self.tree().get(key, SeqNo::MAX).map_err(told("get"))?, self.oracle.get(class, SeqNo::MAX));
+            if latest.is_some() && latest.as_deref() != was.as_deref() {
+                return Err(format!("drop_range made {latest:?} of {was:?}"));
+            }
             let left = self.tree().get(key, self.watermark).map_err(told("get"))?;
             let had = self.oracle.get(class, self.watermark);
             if left.is_none() && had.is_some() {
                 self.oracle.forget_below(class, self.watermark);
-            } else if let Some(left) = left.as_deref()
-                && had.as_deref() != Some(left)
-                && self.oracle.without_older(class, self.watermark).iter().any(|folded| &**folded == left)
-            {
-                // Operands that stay are folded onto nothing.
-                self.oracle.forget_below(class, self.watermark);
-                self.oracle.write(class, self.watermark - 1, What::Put(left.into()));
             } else if left.as_deref() != had.as_deref() {
                 return Err(format!("drop_range brought {left:?} to light, where {had:?} was"));
             }
