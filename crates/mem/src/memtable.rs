@@ -16,6 +16,7 @@
 //! | `entry.rs` | records: anchors and versions |
 //! | `node.rs`, `node/edit.rs` | one node: searching it, changing it |
 //! | `tree.rs`, `grow.rs` | the tree: reading it, growing it |
+//! | `age.rs`, `cursor/skip.rs` | how new the parts of the tree are; passing over old ones |
 //! | `hash_index.rs` | the index for point reads |
 //! | `state.rs` | [`Memtable`] |
 //! | `look.rs` | where a key will go, asked ahead of the writer's lock |
@@ -24,6 +25,7 @@
 //!
 //! Not here: range tombstones, visibility, when to seal.
 
+mod age;
 mod cursor;
 mod entry;
 mod grow;

@@ -55,3 +55,9 @@ pub(crate) const fn frees_in_two_steps() -> bool {
 pub(crate) const fn closes_in_two_steps() -> bool {
     false
 }
+
+/// A fault that only the model test plants: a split does not hand on how new its entries are.
+#[inline]
+pub(crate) const fn forgets_marks() -> bool {
+    false
+}

@@ -1,5 +1,6 @@
 //! A scan over a million deleted keys: until its first entry, which lies behind them. Deleted one by one, and by one range
-//! delete; and settled, when compactions have dropped all of it.
+//! delete, over tables and over the memtable that holds it and the keys and goes on being written to; and settled, when compactions
+//! have dropped all of it.
 //!
 //! `cargo bench -p esker-tree --bench deleted`
 #![allow(clippy::unwrap_used, missing_docs, reason = "benches stop at the first error")]
@@ -30,6 +31,21 @@ fn tree(folder: &std::path::Path) -> (Tree, SequenceNumberCounter, SequenceNumbe
     visible.set(seqno.get());
     settle(&tree);
     (tree, seqno, visible)
+}
+
+/// A memtable of a million records, deleted by a range, and of writes before and behind the range since.
+fn memtable(folder: &std::path::Path) -> Tree {
+    let (seqno, visible) = (SequenceNumberCounter::default(), SequenceNumberCounter::default());
+    let config = Config::new(folder, seqno.clone(), visible).memtable_capacity_bytes(512 << 20);
+    let tree = config.open().unwrap();
+    for i in 0..RECORDS {
+        tree.insert(key(i), VALUE, seqno.next()).unwrap();
+    }
+    tree.remove_range("b", "y", seqno.next()).unwrap();
+    tree.insert("a", VALUE, seqno.next()).unwrap();
+    tree.insert("z", VALUE, seqno.next()).unwrap();
+    assert!(tree.tables().is_empty() && tree.sealed_memtable_count() == 0);
+    tree
 }
 
 fn settle(tree: &Tree) {
@@ -63,6 +79,8 @@ fn deleted(c: &mut Criterion) {
     settle(&by_range);
     measure(c, &by_range, "settled");
     drop(by_range);
+    let folder = tempfile::tempdir().unwrap();
+    measure(c, &memtable(folder.path()), "by a range, all in one memtable");
     let folder = tempfile::tempdir().unwrap();
     let (by_key, seqno, _visible) = tree(folder.path());
     for i in 0..RECORDS {

@@ -231,6 +231,13 @@ impl Generation {
         }
     }
 
+    /// Adds a range delete; returns the bytes that it takes. From the first one on the memtable marks how new its parts are, so that
+    /// a scan can pass over what range deletes cover (INV-RANGE-3).
+    pub(crate) fn add_range(&self, writer: &mut MemtableWriter<'_>, range: RangeDelete) -> usize {
+        writer.mark_from_now();
+        self.ranges.add(range, self.memtable.order())
+    }
+
     /// Passes through the write lock: every write that was admitted before is in place.
     pub(crate) fn pass(&self) {
         drop(self.memtable.write());
@@ -390,7 +397,7 @@ impl Apply<'_> {
     /// ([`crate::Tree::check_range`] says so). It was reserved as an entry with `start` for its key and `end` for its value.
     pub fn remove_range(&mut self, start: &[u8], end: &[u8], seqno: SeqNo) {
         let range = RangeDelete { start: Slice::new(start), end: Slice::new(end), seqno };
-        self.generation.ranges.add(range, self.generation.memtable.order());
+        self.generation.add_range(&mut self.writer, range);
     }
 }
 
@@ -400,7 +407,7 @@ impl std::fmt::Debug for Apply<'_> {
     }
 }
 
-/// Goes behind what a skip passes over; always moves.
+/// Goes behind what a skip of a sorted memtable passes over; always moves.
 macro_rules! skip_in_memory {
     ($cursor:ident, $to:ident, $seek:ident, $seek_to_end:ident, $leave:ident) => {{
         match $to {
@@ -442,19 +449,11 @@ impl Cursor for MemtableCursor {
     }
 
     fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
-        if MemtableCursor::highest_seqno(self).is_none_or(|highest| highest >= below) {
-            return Ok(false);
-        }
-        let cursor: &mut MemtableCursor = self;
-        skip_in_memory!(cursor, to, seek, seek_to_last, next)
+        Ok(MemtableCursor::skip_forward(self, to, below))
     }
 
     fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
-        if MemtableCursor::highest_seqno(self).is_none_or(|highest| highest >= below) {
-            return Ok(false);
-        }
-        let cursor: &mut MemtableCursor = self;
-        skip_in_memory!(cursor, to, seek_for_prev, seek_to_first, prev)
+        Ok(MemtableCursor::skip_backward(self, to, below))
     }
 
     #[inline]

@@ -93,7 +93,7 @@ fn add(core: &Core, start: &[u8], end: &[u8], last: Option<&[u8]>, seqno: SeqNo)
                 let inserted = writer.insert(last, key_hash(last), seqno, Kind::Delete, &[]);
                 inserted.map_err(|_| Refused::Full)?;
             }
-            Ok(Ok(generation.ranges.add(range.clone(), core.order())))
+            Ok(Ok(generation.add_range(&mut writer, range.clone())))
         });
         match written {
             Ok(added) => return Ok((added? as u64, generation.used_bytes() as u64)),

@@ -9,6 +9,10 @@
 //! key with several versions, and walks over what it remembers.
 //!
 //! The anchors to come are prefetched, since the records are where the cache misses are.
+//!
+//! Not here: passing over what is old without a look at each entry (`skip.rs`).
+
+mod skip;
 
 use crate::head::head;
 use crate::kind::Kind;

@@ -196,6 +196,7 @@ impl Tree {
         let inner = root.inner(keys.arena);
         inner.node.clear(self.root().node(keys.arena).level() + 1);
         inner.node.fill(keys, &slots, NO_PREFIX, &Fences::new(keys, AnchorAt::NONE, AnchorAt::NONE, &slots));
+        inner.node.inherit_mark(self.root().node(keys.arena));
         inner.node.link(NodeAt::NONE, self.root());
         inner.fill_children(&slots);
         self.root.store(root.0, Ordering::Release);
@@ -233,6 +234,7 @@ fn split_leaf(keys: Keys<'_>, growth: &Growth, leaf: NodeAt, at: usize, slot: Sl
     let new = sibling.node(keys.arena);
     new.clear(0);
     new.fill(keys, right, fences.prefix_len, &right_fences);
+    new.inherit_mark(node);
     new.link(node.next(), NodeAt::NONE);
 
     node.begin_change();
@@ -261,6 +263,7 @@ fn split_inner(keys: Keys<'_>, growth: &Growth, at_node: NodeAt, at: usize, slot
     let new = sibling.inner(keys.arena);
     new.node.clear(node.level());
     new.node.fill(keys, right, fences.prefix_len, &right_fences);
+    new.node.inherit_mark(node);
     new.node.link(node.next(), middle.child);
     new.fill_children(right);
 

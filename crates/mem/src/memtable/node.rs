@@ -43,8 +43,12 @@ pub(super) struct Node {
     first_child: AtomicU32,
     /// Levels below it: none in a leaf. Written before anybody knows of the node.
     level: Settled32,
+    /// The mark begins on a word.
+    padding_before_mark: AtomicU32,
+    /// More than the number of each entry that came below the node since the memtable marks (`age.rs`).
+    mark: AtomicU64,
     /// Heads begin on a cache line.
-    padding: [AtomicU32; 7],
+    padding: [AtomicU32; 4],
     heads: [AtomicU64; SLOTS],
     slots: [AtomicU32; SLOTS],
 }
@@ -190,6 +194,26 @@ impl Node {
     #[inline]
     pub(super) fn count(&self) -> usize {
         (self.count.load(Ordering::Relaxed) as usize).min(SLOTS)
+    }
+
+    /// The fence that no key here is below, or none. It never changes.
+    #[inline]
+    pub(super) fn low(&self) -> AnchorAt {
+        AnchorAt::from_cell(self.low.load(Ordering::Acquire))
+    }
+
+    /// More than the number of each entry that came below the node since the memtable marks.
+    #[inline]
+    pub(super) fn mark(&self) -> u64 {
+        self.mark.load(Ordering::Acquire)
+    }
+
+    /// Makes the mark at least `above`: before the entry is published.
+    #[inline]
+    pub(super) fn raise_mark(&self, above: u64) {
+        if self.mark.load(Ordering::Relaxed) < above {
+            self.mark.store(above, Ordering::Release);
+        }
     }
 
     /// The fence that all keys here are below, or none.

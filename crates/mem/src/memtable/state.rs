@@ -5,6 +5,7 @@
 
 use crate::arena::{Arena, ArenaPool, GRANULE, RESERVED, region_size};
 use crate::comparator::KeyOrder;
+use crate::memtable::age::UNMARKED;
 use crate::memtable::entry::ENTRY_OVERHEAD;
 use crate::memtable::grow::Growth;
 use crate::memtable::hash_index::{Filling, HashIndex};
@@ -44,6 +45,8 @@ pub struct Memtable {
     pub(super) growth: Growth,
     /// What the last insert was, as a [`Habit`].
     pub(super) habit: AtomicU32,
+    /// More than the number of each entry that came before the memtable marked; [`UNMARKED`] as long as it does not.
+    pub(super) unmarked_below: AtomicU64,
     /// Tells this memtable from every other one of this process.
     pub(super) id: u64,
     pub(super) writer: Writer,
@@ -69,6 +72,8 @@ pub(super) struct WriterState {
     pub(super) filling: Filling,
     /// The rightmost leaf, while keys are being appended to it; else none.
     pub(super) appending_to: NodeAt,
+    /// Whether inserts raise marks (`age.rs`).
+    pub(super) marks: bool,
 }
 
 /// Numbers that the writer changes and anybody reads.
@@ -95,6 +100,11 @@ impl Counters {
         if !seqno > self.below_lowest.load(Ordering::Relaxed) {
             self.below_lowest.store(!seqno, Ordering::Release);
         }
+    }
+
+    /// More than every number so far.
+    pub(super) fn above_highest(&self) -> u64 {
+        self.above_highest.load(Ordering::Relaxed)
     }
 
     /// No longer counts an entry that another one with its sequence number shadows.
@@ -124,7 +134,7 @@ impl Memtable {
             unreachable!("the arena is larger than an empty tree");
         };
         let hash_index = order.identity().then(|| HashIndex::new(expected_entries, pool));
-        let state = WriterState { filling: Filling::default(), appending_to: NodeAt::NONE };
+        let state = WriterState { filling: Filling::default(), appending_to: NodeAt::NONE, marks: false };
         Self {
             arena,
             order,
@@ -133,6 +143,7 @@ impl Memtable {
             counters: Counters::default(),
             growth,
             habit: AtomicU32::new(Habit::NewKeys as u32),
+            unmarked_below: AtomicU64::new(UNMARKED),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             writer: Writer(Mutex::new(state)),
         }

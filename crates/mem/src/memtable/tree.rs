@@ -238,7 +238,7 @@ impl Tree {
 
 /// Whether what is wanted for `key` is not below the fence `high`.
 #[cold]
-fn is_beyond(keys: Keys<'_>, high: AnchorAt, key: &[u8], side: Side) -> bool {
+pub(super) fn is_beyond(keys: Keys<'_>, high: AnchorAt, key: &[u8], side: Side) -> bool {
     if high.is_none() {
         return false;
     }

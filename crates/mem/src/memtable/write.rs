@@ -16,7 +16,7 @@ use crate::memtable::grow::Way;
 use crate::memtable::look::Place;
 use crate::memtable::state::{Habit, Memtable, WriterState};
 use crate::seqno::SeqNo;
-use crate::sync::{MutexGuard, SLOTS};
+use crate::sync::{MutexGuard, Ordering, SLOTS};
 use std::cmp::Ordering as Compared;
 use std::fmt;
 use std::sync::PoisonError;
@@ -107,6 +107,9 @@ impl MemtableWriter<'_> {
     ) -> Result<usize, ArenaFull> {
         assert!(key.len() <= MAX_KEY_BYTES && value.len() <= MAX_VALUE_BYTES, "the key or value is too long");
         let memtable = self.memtable;
+        if self.state.marks {
+            self.raise_marks(key, seqno);
+        }
         let before = memtable.arena.free_bytes();
         let version = NewVersion { seqno, kind, value, own_key: None };
         if let Some(end) = self.end_for(key) {
@@ -129,6 +132,21 @@ impl MemtableWriter<'_> {
             memtable.remember(Habit::Overwrites);
         }
         Ok(before - memtable.arena.free_bytes())
+    }
+
+    /// From now on it is noted how new the parts of the memtable are, so that cursors can pass over old ones
+    /// ([`crate::memtable::MemtableCursor::skip_forward`]). Each insert costs a descent more from then on.
+    pub fn mark_from_now(&mut self) {
+        if !self.state.marks {
+            self.memtable.unmarked_below.store(self.memtable.counters.above_highest(), Ordering::Release);
+            self.state.marks = true;
+        }
+    }
+
+    /// INV-MEM-16: before the entry can be seen.
+    #[cold]
+    fn raise_marks(&self, key: &[u8], seqno: SeqNo) {
+        self.memtable.tree.raise_marks(self.memtable.keys(), key, seqno);
     }
 
     /// The way to the end of the tree if keys are being appended and `key` is one more: then it is new, without a search.

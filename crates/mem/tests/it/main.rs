@@ -15,4 +15,5 @@ mod concurrent;
 mod model;
 mod room;
 mod scenarios;
+mod skip;
 mod sorted;

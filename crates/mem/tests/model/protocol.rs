@@ -80,6 +80,28 @@ fn scan(cursor: &mut MemtableCursor, bound: SeqNo, forward: bool) -> BTreeSet<In
     seen
 }
 
+/// What a scan sees from `from` up to `bound` that passes over what is older where it can.
+fn scan_new(cursor: &mut MemtableCursor, from: SeqNo, bound: SeqNo, forward: bool) -> BTreeSet<Internal> {
+    let mut seen = BTreeSet::new();
+    if forward {
+        cursor.seek_to_first()
+    } else {
+        cursor.seek_to_last()
+    }
+    while cursor.valid() {
+        let (key, seqno) = here(cursor);
+        if (from..bound).contains(&seqno) {
+            seen.insert((key, Reverse(seqno)));
+        }
+        let skips = seqno < from
+            && if forward { cursor.skip_forward(None, from) } else { cursor.skip_backward(None, from) };
+        if !skips {
+            if forward { cursor.next() } else { cursor.prev() }
+        }
+    }
+    seen
+}
+
 fn read(memtable: &Arc<Memtable>, script: Script, bound: SeqNo, how: usize) {
     let count = usize::try_from(bound).unwrap();
     let written: Vec<_> = (0..).zip(&script[..count]).map(|(seqno, key)| (*key, seqno)).collect();
@@ -100,6 +122,13 @@ fn read(memtable: &Arc<Memtable>, script: Script, bound: SeqNo, how: usize) {
                 assert_eq!(here(&cursor).0, *key, "seek for prev");
             }
         }
+        PASSING | PASSING_BACK => {
+            let from = bound.saturating_sub(3);
+            let newest = written.iter().filter(|(_, seqno)| *seqno >= from);
+            let expected: BTreeSet<Internal> =
+                newest.map(|(key, seqno)| ((*key).to_owned(), Reverse(*seqno))).collect();
+            assert_eq!(scan_new(&mut memtable.cursor(), from, bound, how == PASSING), expected);
+        }
         _ => {
             let expected: BTreeSet<Internal> =
                 written.iter().map(|(key, seqno)| ((*key).to_owned(), Reverse(*seqno))).collect();
@@ -108,13 +137,20 @@ fn read(memtable: &Arc<Memtable>, script: Script, bound: SeqNo, how: usize) {
     }
 }
 
-/// Inserts the script, from `present` on while two readers read in two of the four ways.
+/// Ways to read: scans that pass over what is old.
+const PASSING: usize = 4;
+const PASSING_BACK: usize = 5;
+
+/// Inserts the script, from `present` on while two readers read in two of the six ways.
 fn model(script: Script, present: usize, ways: [usize; 2]) {
     let memtable = new_memtable();
     let mut seqno = 0;
     for key in &script[..present] {
         insert(&memtable, key, seqno);
         seqno += 1;
+    }
+    if ways.iter().any(|how| *how >= PASSING) {
+        memtable.write().mark_from_now();
     }
     let published = Arc::new(shuttle::sync::atomic::AtomicU64::new(seqno));
     let readers = ways.map(|how| {
@@ -155,6 +191,20 @@ fn chains_lose_nothing() {
     for ways in [[0, 2], [0, 3]] {
         explore(move || model(VERSIONS, 1, ways), schedules(SCHEDULES));
     }
+}
+
+/// INV-MEM-16: what is new is never passed over.
+#[test]
+fn passing_over_what_is_old_loses_nothing() {
+    for (script, ways) in [(SPLITS, [PASSING, PASSING_BACK]), (VERSIONS, [PASSING, PASSING_BACK])] {
+        explore(move || model(script, 1, ways), schedules(SCHEDULES));
+    }
+}
+
+/// INV-MEM-16: if a split does not hand its mark on, what went to the new node is passed over.
+#[test]
+fn the_model_catches_splits_that_forget_marks() {
+    assert!(catches(Fault::ForgetsMarks, || model(SPLITS, 1, [PASSING, PASSING_BACK])));
 }
 
 /// INV-MEM-8.

@@ -67,6 +67,7 @@ pub(crate) enum Fault {
     TrustsOldLeaves,
     FreesInTwoSteps,
     ClosesInTwoSteps,
+    ForgetsMarks,
 }
 
 impl Plantable for Fault {
@@ -100,4 +101,8 @@ pub(crate) fn frees_in_two_steps() -> bool {
 
 pub(crate) fn closes_in_two_steps() -> bool {
     FAULT.get() == Fault::ClosesInTwoSteps
+}
+
+pub(crate) fn forgets_marks() -> bool {
+    FAULT.get() == Fault::ForgetsMarks
 }

@@ -163,6 +163,7 @@ impl Node {
     pub(crate) fn clear(&self, level: u32) {
         self.changes.store(0, Ordering::Relaxed);
         self.level.store(level, Ordering::Relaxed);
+        self.mark.store(0, Ordering::Relaxed);
         self.link(NodeAt::NONE, NodeAt::NONE);
     }
 

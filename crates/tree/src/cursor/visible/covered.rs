@@ -3,9 +3,11 @@
 //! As without them, but for this:
 //!
 //! - A key whose newest visible version is older than the newest visible tombstone over it is passed over (INV-RANGE-1).
-//! - After a few such keys in one stretch the sources are asked to *skip* the rest of it: each that holds nothing newer than the
-//!   tombstone jumps to the stretch's end (INV-RANGE-3). So a deleted span of a million keys in tables costs a seek, not a million
-//!   steps.
+//! - After a few such keys in one stretch the sources are asked to *skip* the rest of it: each jumps as far towards the stretch's
+//!   end as it knows to hold nothing newer than the tombstone (INV-RANGE-3). So a deleted span of a million keys costs a seek,
+//!   not a million steps: in tables that are older as a whole, and in memtables, also in the one that holds the range delete and is
+//!   written to afterwards, up to the leaf that something newer came into. Walked is what a sorted memtable or a table holds beside
+//!   something newer, say for a snapshot.
 //! - The source glides only within a stretch that nothing covers (INV-RANGE-8).
 //!
 //! Not here: who covers what ([`Cover`]).
