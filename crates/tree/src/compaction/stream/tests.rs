@@ -53,11 +53,11 @@ fn readers_up_to(top: SeqNo) -> Vec<Readers> {
     all
 }
 
-fn bytes_of(origin: u64) -> Vec<u8> {
+pub(super) fn bytes_of(origin: u64) -> Vec<u8> {
     origin.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect()
 }
 
-fn origin_of(bytes: &[u8]) -> u64 {
+pub(super) fn origin_of(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |origin, byte| origin << 8 | u64::from(*byte))
 }
 
@@ -79,7 +79,7 @@ fn read(versions: &[Version], bound: SeqNo) -> Option<u64> {
 
 /// Who folds operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Folding {
+pub(super) enum Folding {
     /// Nobody.
     Off,
     /// One who keeps operands apart.
@@ -90,7 +90,7 @@ enum Folding {
     Failing,
 }
 
-const FOLDINGS: [Folding; 4] = [Folding::Off, Folding::Whole, Folding::Partly, Folding::Failing];
+pub(super) const FOLDINGS: [Folding; 4] = [Folding::Off, Folding::Whole, Folding::Partly, Folding::Failing];
 
 impl MergeOperator for Folding {
     fn name(&self) -> &'static str {
