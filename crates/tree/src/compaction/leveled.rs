@@ -15,7 +15,8 @@
 //! 3. The level that exceeds its size most (`deeper.rs`): the table whose way down rewrites least for its size.
 //! 4. Tables of the last level full of tombstones that may go by now.
 //! 5. If nothing else has work, **settling**: level 0 goes down even below its trigger, as long as more than
-//!    [`SETTLED_RUNS`] sorted runs stand in the way of a seek or it is cheap; then tables full of tombstones.
+//!    [`SETTLED_RUNS`] sorted runs stand in the way of a seek or it is cheap, or a column of it is mostly tombstones, which scans
+//!    step over one by one; then tables full of tombstones, level by level.
 //!
 //! # Where the numbers come from
 //!

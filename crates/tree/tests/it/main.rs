@@ -17,6 +17,7 @@ mod checkpoint;
 mod checksums;
 mod comparators;
 mod concurrency;
+mod dense_deletes;
 mod erase;
 mod faults;
 mod feed;

@@ -67,7 +67,7 @@ pub(super) fn pick(options: &Leveled, shape: &Shape, sizes: &LevelSizes) -> Opti
     if runs < trigger {
         return None;
     }
-    let down = best_column(options, shape, sizes, "level 0 has many runs");
+    let down = best_column(options, shape, sizes, "level 0 has many runs", |_| true);
     let worth = |column: &Column<'_>| {
         let fills_a_table = column.base_bytes > 0 || column.bytes >= options.small_table_bytes();
         fills_a_table && column.base_bytes <= column.bytes.saturating_mul(MAX_BASE_RATIO)
@@ -84,16 +84,18 @@ pub(super) fn pick(options: &Leveled, shape: &Shape, sizes: &LevelSizes) -> Opti
     }
 }
 
-/// What to do when nobody else has work: level 0 goes down if it must or if that is cheap.
+/// What to do when nobody else has work: level 0 goes down if it must, if that is cheap, or if it deletes much.
 pub(super) fn pick_settling(
     options: &Leveled,
     shape: &Shape,
     sizes: &LevelSizes,
     must: bool,
 ) -> Option<Plan> {
-    let (column, plan) = best_column(options, shape, sizes, "settling")?;
-    let cheap = column.base_bytes <= column.bytes.saturating_mul(MAX_BASE_RATIO);
-    (must || cheap).then_some(plan)
+    let cheap = |column: &Column<'_>| column.base_bytes <= column.bytes.saturating_mul(MAX_BASE_RATIO);
+    best_column(options, shape, sizes, "settling", |_| true)
+        .filter(|(column, _)| must || cheap(column))
+        .or_else(|| best_column(options, shape, sizes, "many tombstones", Column::is_mostly_tombstones))
+        .map(|(_, plan)| plan)
 }
 
 /// A part of level 0 that may go down.
@@ -104,12 +106,13 @@ struct Column<'a> {
     base_bytes: u64,
 }
 
-/// The column that relieves most: of the most runs, then the one with the least of the base to be rewritten.
+/// The column of those `wanted` that relieves most: of the most runs, then the one with the least of the base to be rewritten.
 fn best_column<'a>(
     options: &Leveled,
     shape: &'a Shape,
     sizes: &LevelSizes,
     reason: &'static str,
+    wanted: impl Fn(&Column<'a>) -> bool,
 ) -> Option<(Column<'a>, Plan)> {
     let runs = shape.runs(0);
     let mut best: Option<(Column<'a>, Plan)> = None;
@@ -123,6 +126,9 @@ fn best_column<'a>(
             tried += 1;
             let Some(column) = column(shape, sizes.base, i, seed) else { continue };
             seen.extend(column.taken.iter().flat_map(|taken| taken.tables.iter()));
+            if !wanted(&column) {
+                continue;
+            }
             let Some(plan) = into_level(options, shape, &column.taken, sizes.base, reason) else { continue };
             if best.as_ref().is_none_or(|(other, _)| column.relieves_more_than(other)) {
                 best = Some((column, plan));
@@ -133,6 +139,15 @@ fn best_column<'a>(
 }
 
 impl Column<'_> {
+    /// Whether at least half of its entries are tombstones: until they meet what they hide, scans step over both. What is hidden is
+    /// not written again, so the base to be rewritten counts for less than it seems. Range tombstones cost a scan next to nothing.
+    fn is_mostly_tombstones(&self) -> bool {
+        let tables = || self.taken.iter().flat_map(|taken| taken.tables.iter());
+        let tombstones = tables().map(|table| table.tombstones).fold(0, u64::saturating_add);
+        let entries = tables().map(|table| table.entries).fold(0, u64::saturating_add);
+        tombstones > 0 && tombstones.saturating_mul(2) >= entries
+    }
+
     fn relieves_more_than(&self, other: &Column<'_>) -> bool {
         // a / b < c / d without division.
         let cost = u128::from(self.base_bytes) * u128::from(other.bytes);
