@@ -1,21 +1,26 @@
-//! Trace: every version that a tree holds of one key, with its place.
+//! Trace: every version that a tree holds of one key, and every range tombstone over it, with its place.
 //!
 //! For the question "why does this read say that?". Memtables and runs are asked in the order in which a read asks them, but
-//! each is read to the end of the key, whatever hides what.
+//! each is read to the end of the key, whatever hides what. A range tombstone over the key hides versions with smaller numbers
+//! wherever they lie, so those stand beside the versions, with the span that their source has of them.
+//!
+//! Cost: a search in each source, and a walk through the range tombstones of those that have any.
 //!
 //! Not here: which of the versions a read would answer with ([`crate::get`]).
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use esker_format::ids::{RunId, TableId};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
+use esker_mem::slice::UserKey;
 
 use crate::core::Core;
 use crate::cursor::Cursor;
 use crate::error::Result;
+use crate::range_tombstones::span::RangeDelete;
 use crate::scan::source::Source;
 use crate::table::cursor::{Fill, TableCursor};
 
@@ -55,13 +60,42 @@ pub struct TracedVersion {
     pub value_bytes: u64,
 }
 
-/// Every version of `key`: newest place first, and newest first within each.
-pub(crate) fn trace(core: &Core, key: &[u8]) -> Result<Vec<TracedVersion>> {
+/// A range tombstone over a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TracedRangeTombstone {
+    /// Where it lies. Tables have pieces of it, each in its place.
+    pub place: VersionPlace,
+    /// The first key that it covers there.
+    pub start: UserKey,
+    /// The first key behind.
+    pub end: UserKey,
+    /// Its sequence number: it hides smaller ones.
+    pub seqno: SeqNo,
+}
+
+/// What a tree holds of one key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trace {
+    /// The versions: newest place first, and newest first within each.
+    pub versions: Vec<TracedVersion>,
+    /// The range tombstones over the key, in the same order.
+    pub range_tombstones: Vec<TracedRangeTombstone>,
+}
+
+/// What there is of `key`.
+pub(crate) fn trace(core: &Core, key: &[u8]) -> Result<Trace> {
     let (view, order) = (core.state.view_owned(), core.order());
-    let mut versions = Vec::new();
+    let (mut versions, mut range_tombstones) = (Vec::new(), Vec::new());
     for generation in view.generations() {
         let place = VersionPlace::Memtable { id: generation.id, sealed: generation.id != view.active.id };
         collect(&mut Source::from(&generation.memtable), key, order, place, &mut versions)?;
+        let mut ranges = Vec::new();
+        if let Some(forest) = generation.ranges.forest() {
+            forest.each(|range| ranges.extend(covering(range, key, order, place)));
+        }
+        add_newest_first(ranges, &mut range_tombstones);
     }
     for placed in view.version.placed() {
         let table = &placed.table;
@@ -71,9 +105,28 @@ pub(crate) fn trace(core: &Core, key: &[u8]) -> Result<Vec<TracedVersion>> {
             let place = VersionPlace::Table { level: placed.level, run: placed.run, table: table.id() };
             let mut cursor = TableCursor::new(Arc::clone(table), order.clone(), Fill::Cache);
             collect(&mut cursor, key, order, place, &mut versions)?;
+            let ranges = table.range_deletes().filter_map(|range| covering(&range, key, order, place));
+            add_newest_first(ranges.collect(), &mut range_tombstones);
         }
     }
-    Ok(versions)
+    Ok(Trace { versions, range_tombstones })
+}
+
+/// The range tombstone, if it is over `key`.
+fn covering(
+    range: &RangeDelete,
+    key: &[u8],
+    order: &KeyOrder,
+    place: VersionPlace,
+) -> Option<TracedRangeTombstone> {
+    let RangeDelete { start, end, seqno } = range;
+    let covers = order.compare(start, key) != Ordering::Greater && order.compare(key, end) == Ordering::Less;
+    covers.then(|| TracedRangeTombstone { place, start: start.clone(), end: end.clone(), seqno: *seqno })
+}
+
+fn add_newest_first(mut ranges: Vec<TracedRangeTombstone>, to: &mut Vec<TracedRangeTombstone>) {
+    ranges.sort_by_key(|range| Reverse(range.seqno));
+    to.append(&mut ranges);
 }
 
 /// Adds the versions of `key` in one source.

@@ -6,7 +6,7 @@ use std::ops::RangeBounds;
 
 use crate::error::Result;
 use crate::estimate::{self, ApproximateRangeStats, RangeCardinality};
-use crate::trace::{self, TracedVersion};
+use crate::trace::{self, Trace};
 use crate::tree::Tree;
 
 /// What the tree says of some of its keys.
@@ -51,13 +51,25 @@ impl Tree {
         estimate::range_cardinality(&self.0, &range)
     }
 
-    /// Every version of `key` that the tree holds, hidden ones included, with its place: newest place first. For finding
-    /// out why a read says what it says.
+    /// Every version of `key` that the tree holds, hidden ones included, and every range tombstone over it, with its place:
+    /// newest place first. For finding out why a read says what it says.
+    ///
+    /// ```
+    /// # use esker_tree::{Config, SequenceNumberCounter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+    /// tree.insert("key", "value", seqno.next())?;
+    /// tree.remove_range("a", "z", seqno.next())?;
+    /// let trace = tree.trace("key")?;
+    /// assert_eq!((trace.versions[0].seqno, trace.range_tombstones[0].seqno), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// Damage and I/O errors of the tables.
-    pub fn trace(&self, key: impl AsRef<[u8]>) -> Result<Vec<TracedVersion>> {
+    pub fn trace(&self, key: impl AsRef<[u8]>) -> Result<Trace> {
         trace::trace(&self.0, key.as_ref())
     }
 }

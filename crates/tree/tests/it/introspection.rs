@@ -94,7 +94,7 @@ fn trace_shows_every_version_with_its_place() {
     tree.remove_weak("key", 5).unwrap();
     tree.rotate_memtable();
     tree.insert("key", "new", 6).unwrap();
-    let versions = tree.trace("key").unwrap();
+    let versions = tree.trace("key").unwrap().versions;
     let seen: Vec<_> = versions.iter().map(|v| (v.seqno, v.kind, v.value_bytes)).collect();
     let expected = [
         (6, Kind::Put, 3),
@@ -114,8 +114,43 @@ fn trace_shows_every_version_with_its_place() {
     assert!(matches!(versions[1].place, VersionPlace::Memtable { sealed: true, .. }));
     assert_eq!([versions[2].place, versions[3].place, versions[4].place], [table(0), table(0), table(1)]);
     assert_eq!(tables[0].level, 0);
-    assert_eq!(tree.trace("other").unwrap().len(), 1);
-    assert!(tree.trace("absent").unwrap().is_empty());
+    assert_eq!(tree.trace("other").unwrap().versions.len(), 1);
+    assert!(tree.trace("absent").unwrap().versions.is_empty());
+}
+
+#[test]
+fn trace_lists_the_range_tombstones_over_a_key_with_their_places() {
+    let tree = config().open().unwrap();
+    tree.insert("key", "value", 1).unwrap();
+    tree.remove_range("a", "m", 2).unwrap();
+    tree.remove_range("k", "z", 3).unwrap();
+    tree.remove_range("x", "z", 4).unwrap();
+    tree.flush_active_memtable(0).unwrap();
+    tree.remove_range("key", "l", 5).unwrap();
+    tree.rotate_memtable();
+    tree.remove_range("b", "key", 6).unwrap();
+    tree.remove_range("b", "key ", 7).unwrap();
+    let trace = tree.trace("key").unwrap();
+    assert_eq!(trace.versions.len(), 1);
+    let seen: Vec<_> = trace.range_tombstones.iter().map(|range| range.seqno).collect();
+    assert_eq!(seen, [7, 5, 3, 2], "not the one that ends at the key");
+    let span = |at: usize| {
+        let range = &trace.range_tombstones[at];
+        [&range.start, &range.end].map(|key| String::from_utf8(key.to_vec()).unwrap())
+    };
+    assert_eq!((span(0), span(1)), (["b", "key "].map(str::to_owned), ["key", "l"].map(str::to_owned)));
+    assert_eq!(
+        (span(2), span(3)),
+        (["k", "m"].map(str::to_owned), ["k", "m"].map(str::to_owned)),
+        "a fragment"
+    );
+    let places: Vec<_> = trace.range_tombstones.iter().map(|range| range.place).collect();
+    assert!(matches!(places[0], VersionPlace::Memtable { sealed: false, .. }));
+    assert!(matches!(places[1], VersionPlace::Memtable { sealed: true, .. }));
+    let table = &tree.tables()[0];
+    assert_eq!(places[2], VersionPlace::Table { level: table.level, run: table.run, table: table.id });
+    assert_eq!(places[2], places[3]);
+    assert!(tree.trace("z").unwrap().range_tombstones.is_empty());
 }
 
 /// Every range from a tenth of the keys up, and small ones: within 15 % where the range holds a hundred keys or more.

@@ -170,7 +170,8 @@ impl Subject {
 
     /// What is read has a version that a trace shows.
     fn trace(&self, key: u16) -> Outcome {
-        let versions = self.tree().trace(self.universe.key(key)).map_err(told("trace"))?;
+        let trace = self.tree().trace(self.universe.key(key)).map_err(told("trace"))?;
+        let (versions, covers) = (trace.versions, trace.range_tombstones);
         let is_live = self.oracle.get(self.universe.class(key), SeqNo::MAX).is_some();
         same("whether a live key has no version", &(is_live && versions.is_empty()), &false)?;
         same(
@@ -178,6 +179,13 @@ impl Subject {
             &versions.iter().any(|v| v.seqno >= self.seqno.get()),
             &false,
         )?;
+        // What is newer than all that covers it is seen, but for what was folded away.
+        let newest = versions.iter().max_by_key(|version| version.seqno);
+        let cover = covers.iter().map(|cover| cover.seqno).max();
+        let is_hidden = newest.is_none_or(|newest| {
+            newest.kind.is_tombstone() || cover.is_some_and(|cover| cover > newest.seqno)
+        });
+        same("whether what trace tells is a live key", &!is_hidden, &is_live)?;
         Ok(Done::Checked)
     }
 }
