@@ -1,7 +1,7 @@
 //! Point reads of a tree with an overlay on top.
 //!
-//! The overlay's versions of the key come first, newest first, down to one that says the whole: a value or a tombstone. Where
-//! there is none, the tree is asked; operands of the overlay are folded onto what it says.
+//! The overlay's versions of the key come first, newest first, down to one that says the whole: a value, a tombstone, or a range
+//! delete over the key. Where there is none, the tree is asked; operands of the overlay are folded onto what it says.
 //!
 //! Not here: ranges ([`crate::scan`]), the overlay itself ([`crate::overlay`]).
 
@@ -36,6 +36,9 @@ impl Word {
                     break;
                 }
             }
+        }
+        if word.base.is_none() && overlay.covers(key) {
+            word.base = Some(None);
         }
         word
     }
@@ -74,7 +77,7 @@ pub(crate) fn size_of(
     key: &[u8],
     bound: SeqNo,
 ) -> Result<Option<u32>> {
-    if overlay.versions(key).next().is_none() {
+    if overlay.versions(key).next().is_none() && !overlay.covers(key) {
         return get::size_of(core, view, key, bound);
     }
     let value = get(core, view, overlay, key, bound)?;
@@ -91,6 +94,7 @@ pub(crate) fn contains(
 ) -> Result<bool> {
     match overlay.versions(key).next() {
         Some(version) => Ok(!version.kind.is_tombstone()),
+        None if overlay.covers(key) => Ok(false),
         None => get::contains(core, view, key, bound),
     }
 }

@@ -9,6 +9,10 @@
 //! those of the tree, and decide ties (INV-OVERLAY-1). So all that merging and gliding do goes on as it was, and who reads
 //! without an overlay pays nothing.
 //!
+//! A range delete has a position like any write. It hides what the overlay wrote there before, and all that the tree has there,
+//! whatever its number (INV-OVERLAY-2): an overlay's own cursors pass over the one, and the tree's sources are read
+//! [`under`](crate::scan::under) it.
+//!
 //! Not here: reading through it ([`crate::overlaid`], [`crate::scan`]).
 
 use std::fmt;
@@ -23,6 +27,8 @@ use esker_mem::slice::Slice;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
+use crate::range_tombstones::forest::Forest;
+use crate::range_tombstones::span::RangeDelete;
 
 /// The memory of the first memtable: most write sets are small.
 const FIRST_BYTES: usize = 16 << 10;
@@ -42,13 +48,24 @@ pub struct OverlayMemtable {
 struct Parts {
     /// Newest first.
     memtables: Vec<Arc<Memtable>>,
+    /// Range deletes, by position.
+    ranges: Option<Arc<Forest>>,
+    range_bytes: usize,
     /// The position of the next write.
     next: SeqNo,
 }
 
+/// Memory of a range delete beside its keys, in the sets that it is part of.
+const RANGE_BYTES: usize = 640;
+
 impl OverlayMemtable {
     pub(crate) fn new(order: KeyOrder) -> Self {
         Self { order, parts: RwLock::default() }
+    }
+
+    /// The order of its keys.
+    pub(crate) fn order(&self) -> &KeyOrder {
+        &self.order
     }
 
     /// Writes one entry. Its lengths have been checked.
@@ -75,6 +92,19 @@ impl OverlayMemtable {
         parts.memtables.insert(0, Arc::new(memtable));
     }
 
+    /// Deletes a range of keys, which is not empty.
+    pub(crate) fn push_range(&self, start: &[u8], end: &[u8]) {
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        let range = RangeDelete { start: Slice::new(start), end: Slice::new(end), seqno: parts.next };
+        let ranges = match &parts.ranges {
+            Some(ranges) => ranges.with(range, &self.order),
+            None => Forest::default().with(range, &self.order),
+        };
+        parts.ranges = Some(Arc::new(ranges));
+        parts.range_bytes += start.len() + end.len() + RANGE_BYTES;
+        parts.next += 1;
+    }
+
     /// How many writes there were: the position of the next one, and the bound below which all so far are seen.
     #[must_use]
     pub fn bound(&self) -> SeqNo {
@@ -91,7 +121,7 @@ impl OverlayMemtable {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
-        parts.memtables.iter().map(|memtable| memtable.memory_bytes()).sum()
+        parts.memtables.iter().map(|memtable| memtable.memory_bytes()).sum::<usize>() + parts.range_bytes
     }
 
     /// What was written below position `bound`, for reading. `SeqNo::MAX` stands for everything so far.
@@ -99,7 +129,9 @@ impl OverlayMemtable {
     pub fn at(&self, bound: SeqNo) -> Overlay {
         let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
         let bound = bound.min(parts.next);
-        Overlay { order: self.order.clone(), memtables: parts.memtables.clone(), bound }
+        let seen = |ranges: &&Arc<Forest>| ranges.lowest_seqno().is_some_and(|lowest| lowest < bound);
+        let ranges = parts.ranges.as_ref().filter(seen).map(Arc::clone);
+        Overlay { order: self.order.clone(), memtables: parts.memtables.clone(), ranges, bound }
     }
 }
 
@@ -115,6 +147,8 @@ pub struct Overlay {
     order: KeyOrder,
     /// Newest first.
     memtables: Vec<Arc<Memtable>>,
+    /// Range deletes, if any are seen.
+    ranges: Option<Arc<Forest>>,
     bound: SeqNo,
 }
 
@@ -129,16 +163,35 @@ impl Overlay {
         &self.order
     }
 
-    /// The versions of `key`, newest first.
+    /// The range deletes, if any are seen.
+    pub(crate) fn ranges(&self) -> Option<&Arc<Forest>> {
+        self.ranges.as_ref()
+    }
+
+    /// The position of the newest range delete over `key`.
+    fn newest_covering(&self, key: &[u8]) -> Option<SeqNo> {
+        let span = self.ranges.as_ref()?.span(key, self.bound, &self.order);
+        span.newest
+    }
+
+    /// Whether a range delete hides what the tree has of `key` (INV-OVERLAY-2).
+    pub(crate) fn covers(&self, key: &[u8]) -> bool {
+        self.newest_covering(key).is_some()
+    }
+
+    /// The versions of `key`, newest first, down to a range delete over it.
     pub(crate) fn versions<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = Version<'a>> {
-        let hash = key_hash(key);
-        self.memtables.iter().flat_map(move |memtable| memtable.versions(key, hash, self.bound))
+        let (hash, cover) = (key_hash(key), self.newest_covering(key));
+        let versions =
+            self.memtables.iter().flat_map(move |memtable| memtable.versions(key, hash, self.bound));
+        versions.take_while(move |version| cover.is_none_or(|cover| version.seqno > cover))
     }
 
     /// A cursor for each memtable, newest first, whose entries show `stamp` as their sequence number.
     pub(crate) fn cursors(&self, stamp: SeqNo) -> impl Iterator<Item = OverlayCursor> {
         let cursor = move |memtable: &Arc<Memtable>| OverlayCursor {
             cursor: memtable.cursor(),
+            ranges: self.ranges.as_ref().map(|ranges| (Arc::clone(ranges), self.order.clone())),
             bound: self.bound,
             stamp,
         };
@@ -155,21 +208,32 @@ impl fmt::Debug for Overlay {
 /// Walks one memtable of an overlay, up to the overlay's bound (INV-OVERLAY-1).
 pub(crate) struct OverlayCursor {
     cursor: MemtableCursor,
+    ranges: Option<(Arc<Forest>, KeyOrder)>,
     bound: SeqNo,
     /// What its entries show as their sequence number.
     stamp: SeqNo,
 }
 
 impl OverlayCursor {
-    /// Goes on to an entry that is below the bound.
+    /// Whether the entry came too late, or before a range delete over it.
+    fn is_hidden(&self) -> bool {
+        let position = self.cursor.seqno();
+        let cover = self.ranges.as_ref().and_then(|(ranges, order)| {
+            let span = ranges.span(self.cursor.key(), self.bound, order);
+            span.newest
+        });
+        position >= self.bound || cover.is_some_and(|cover| cover > position)
+    }
+
+    /// Goes on to an entry that is seen.
     fn settle_forward(&mut self) {
-        while self.cursor.valid() && self.cursor.seqno() >= self.bound {
+        while self.cursor.valid() && self.is_hidden() {
             self.cursor.next();
         }
     }
 
     fn settle_backward(&mut self) {
-        while self.cursor.valid() && self.cursor.seqno() >= self.bound {
+        while self.cursor.valid() && self.is_hidden() {
             self.cursor.prev();
         }
     }

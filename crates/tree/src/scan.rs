@@ -17,6 +17,7 @@ pub(crate) mod narrow;
 mod seek;
 pub(crate) mod seldom;
 pub(crate) mod source;
+pub(crate) mod under;
 
 use std::cmp::Ordering;
 use std::ops::{Bound, RangeBounds};
@@ -36,6 +37,7 @@ use crate::range_tombstones::cover::{Cover, Source as RangeSource};
 use crate::scan::guard::EntryGuard;
 use crate::scan::narrow::narrow;
 use crate::scan::source::Source;
+use crate::scan::under::Under;
 use crate::state::View;
 use crate::table::cursor::Fill;
 use crate::version::run::Run;
@@ -148,15 +150,19 @@ impl Range {
     }
 
     /// With the overlay's sources before those of the tree. All that they show is as new as anything that may be seen
-    /// (INV-OVERLAY-1); at bound 0 that is nothing of the tree.
+    /// (INV-OVERLAY-1); at bound 0 that is nothing of the tree. What its range deletes cover of the tree is not (INV-OVERLAY-2).
     #[cold]
     #[inline(never)]
     fn end_under(&self, overlay: &Overlay) -> End {
         let top = overlay.cursors(self.bound.saturating_sub(1));
         let top = top.map(Source::from);
-        match self.bound {
-            0 => self.end_of(top, 1),
-            bound => self.end_of(top.chain(self.sources()), bound),
+        match (self.bound, overlay.ranges()) {
+            (0, _) => self.end_of(top, 1),
+            (bound, None) => self.end_of(top.chain(self.sources()), bound),
+            (bound, Some(ranges)) => {
+                let under = self.sources().map(|source| Source::from(Under::new(source, ranges, overlay)));
+                self.end_of(top.chain(under), bound)
+            }
         }
     }
 

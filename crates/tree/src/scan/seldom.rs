@@ -1,4 +1,5 @@
-//! Sources of a range read that are seldom there: a memtable that a recovery sorted, and an overlay's.
+//! Sources of a range read that are seldom there: a memtable that a recovery sorted, an overlay's, and whatever lies under the range
+//! deletes of one.
 //!
 //! They are one source among three and not two among four, since a match with four arms becomes a jump through a table, which
 //! a scan of runs would pay at every entry: 6 % (`cargo bench -p esker-tree --bench tree -- settled/scan`).
@@ -11,12 +12,14 @@ use esker_mem::sorted_memtable::SortedCursor;
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::overlay::OverlayCursor;
+use crate::scan::under::Under;
 
 /// A source that is seldom there.
 #[allow(clippy::large_enum_variant, reason = "it is boxed as a whole, and there are few")]
 pub(crate) enum Seldom {
     Sorted(SortedCursor),
     Overlay(OverlayCursor),
+    Under(Under),
 }
 
 macro_rules! on_seldom {
@@ -24,6 +27,7 @@ macro_rules! on_seldom {
         match $self {
             Seldom::Sorted($cursor) => $call,
             Seldom::Overlay($cursor) => $call,
+            Seldom::Under($cursor) => $call,
         }
     };
 }

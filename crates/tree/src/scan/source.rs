@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::memtable::EitherMemtable;
 use crate::overlay::OverlayCursor;
 use crate::scan::seldom::Seldom;
+use crate::scan::under::Under;
 use crate::version::run_cursor::RunCursor;
 
 /// One source of a range read.
@@ -26,6 +27,12 @@ pub(crate) enum Source {
 impl From<OverlayCursor> for Source {
     fn from(cursor: OverlayCursor) -> Self {
         Self::Seldom(Box::new(Seldom::Overlay(cursor)))
+    }
+}
+
+impl From<Under> for Source {
+    fn from(cursor: Under) -> Self {
+        Self::Seldom(Box::new(Seldom::Under(cursor)))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::scan::Range;
 use crate::scan::batch_range::BatchRange;
 use crate::scan::guard::{EntryGuard, KvPair};
 use crate::tree::Tree;
-use crate::write::check_lengths;
+use crate::write::{check_lengths, check_range};
 
 /// Overlays.
 impl Tree {
@@ -88,6 +88,35 @@ impl OverlayMemtable {
     /// As [`Self::insert`].
     pub fn merge(&self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
         self.write(key.as_ref(), Kind::Merge, operand.as_ref())
+    }
+
+    /// Deletes the keys from `start` up to and without `end`: what was written here before, and all that the tree has there. What
+    /// is written later is seen.
+    ///
+    /// ```
+    /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+    /// tree.insert("b", "old", seqno.next())?;
+    /// let writes = tree.overlay_memtable();
+    /// writes.insert("c", "mine")?;
+    /// writes.remove_range("a", "m")?;
+    /// writes.insert("d", "mine")?;
+    /// let keys = tree.overlaid(writes.at(SeqNo::MAX))?.iter(SeqNo::MAX)?.map(|entry| entry.key());
+    /// assert_eq!(keys.collect::<Result<Vec<_>, _>>()?, ["d"].map(esker_tree::Slice::from));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvertedRange`] if `end` comes before `start`; [`Error::KeyTooLong`].
+    pub fn remove_range(&self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) -> Result<()> {
+        let (start, end) = (start.as_ref(), end.as_ref());
+        if check_range(self.order(), start, end)? {
+            self.push_range(start, end);
+        }
+        Ok(())
     }
 
     fn write(&self, key: &[u8], kind: Kind, value: &[u8]) -> Result<()> {

@@ -85,6 +85,63 @@ fn overlaid_reads_see_puts_deletes_and_operands_over_the_tree() {
     }
 }
 
+/// INV-OVERLAY-2: whatever the numbers of the tree, up to the last one below the read's bound.
+#[test]
+fn overlay_remove_range_hides_what_came_before_and_all_of_the_tree() {
+    let (tree, seqno, _) = tree();
+    for key in ["a", "b", "c", "d", "e"] {
+        tree.insert(key, "tree", seqno.next()).unwrap();
+    }
+    let writes = tree.overlay_memtable();
+    writes.insert("b", "before").unwrap();
+    writes.insert("bb", "before").unwrap();
+    writes.remove_range("b", "d").unwrap();
+    writes.insert("c", "after").unwrap();
+    writes.merge("cc", "operand").unwrap();
+    let first = writes.at(SeqNo::MAX);
+    writes.remove_range("c", "e").unwrap();
+    writes.remove_range("x", "x").unwrap();
+    assert!(matches!(writes.remove_range("z", "a"), Err(Error::InvertedRange)));
+    assert!(matches!(writes.remove_range("a", [b'z'; 65_536]), Err(Error::KeyTooLong { .. })));
+    assert_eq!(writes.bound(), 6, "what deletes nothing takes no position");
+    assert!(writes.memory_bytes() > 2 * 640);
+    let last = writes.at(SeqNo::MAX);
+    // Newer than the overlay, and hidden all the same: where they lie in time is not said.
+    tree.insert("bbb", "tree", seqno.next()).unwrap();
+    let expected = |overlay: &Overlay| match overlay.bound() {
+        5 => pairs(&[("a", "tree"), ("c", "after"), ("cc", "operand"), ("d", "tree"), ("e", "tree")]),
+        _ => pairs(&[("a", "tree"), ("e", "tree")]),
+    };
+    for flushed in [false, true] {
+        if flushed {
+            tree.flush_active_memtable(0).unwrap();
+        }
+        for overlay in [&first, &last] {
+            let mine = tree.overlaid(overlay.clone()).unwrap();
+            for bound in [SeqNo::MAX, seqno.get()] {
+                assert_eq!(entries(mine.iter(bound).unwrap()), expected(overlay));
+                let mut backward = entries(mine.iter(bound).unwrap().rev());
+                backward.reverse();
+                assert_eq!(backward, expected(overlay));
+                for key in ["a", "b", "bb", "bbb", "c", "cc", "d", "e"] {
+                    let value = expected(overlay).into_iter().find(|(known, _)| known == key);
+                    let value = value.map(|(_, value)| value);
+                    let found = mine.get(key, bound).unwrap();
+                    assert_eq!(found.as_deref().map(text), value, "{key}");
+                    assert_eq!(mine.contains_key(key, bound).unwrap(), value.is_some(), "{key}");
+                    let size = value.as_ref().map(|value| u32::try_from(value.len()).unwrap());
+                    assert_eq!(mine.size_of(key, bound).unwrap(), size, "{key}");
+                    let together = mine.multi_get([key], bound).unwrap().remove(0);
+                    assert_eq!(together.as_deref().map(text), value, "{key}");
+                }
+                assert_eq!(mine.contains_prefix("d", bound).unwrap(), overlay.bound() == 5);
+            }
+        }
+        let early = tree.overlaid(writes.at(2)).unwrap();
+        assert_eq!(text(&early.get("b", SeqNo::MAX).unwrap().unwrap()), "before");
+    }
+}
+
 #[test]
 fn overlay_at_a_bound_goes_on_showing_that() {
     let (tree, seqno, _) = tree();
@@ -222,6 +279,17 @@ fn overlaid_reads_agree_with_a_model() {
                 write_tree(&tree, &mut below_it, key, value, seqno.next());
             } else {
                 write_overlay(&writes, &mut mine, key, value);
+            }
+            if below(&rng, 20) == 0 {
+                let (a, b) = (below(&rng, 40) as usize, below(&rng, 40) as usize);
+                let (from, to) = (a.min(b), a.max(b));
+                writes.remove_range(&keys[from], &keys[to]).unwrap();
+                mine.extend(keys[from..to].iter().map(|key| (key.clone(), None)));
+            }
+            if below(&rng, 40) == 0 {
+                let from = below(&rng, 39) as usize;
+                tree.remove_range(&keys[from], &keys[from + 1], seqno.next()).unwrap();
+                below_it.remove(&keys[from]);
             }
             if below(&rng, 60) == 0 {
                 tree.flush_active_memtable(0).unwrap();

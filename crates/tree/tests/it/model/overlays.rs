@@ -1,6 +1,6 @@
 //! Reads of a run with writes on top that are not the tree's.
 
-use esker_tree::{MAX_SEQNO, Overlaid, SeqNo};
+use esker_tree::{Error, MAX_SEQNO, Overlaid, OverlayMemtable, SeqNo};
 
 use super::operation::{At, Span, Walk};
 use super::oracle::{Oracle, What};
@@ -31,6 +31,26 @@ impl Subject {
             overlaid.range::<&[u8]>(self.bounds(span), bound).map_err(told("range under an overlay"))?;
         let wanted = oracle.live(self.classes(span), seen_below);
         self.walk_out(range, wanted.into(), walk, Take::Owned)
+    }
+
+    /// Deletes a range of keys in an overlay, if it is one, and each of them in the oracle.
+    fn lay_range_over(
+        &self,
+        writes: &OverlayMemtable,
+        (from, to): (u16, u16),
+        oracle: &mut Oracle,
+        top: SeqNo,
+    ) -> Result<(), String> {
+        let classes = self.universe.class(from)..self.universe.class(to);
+        let removed = writes.remove_range(self.universe.key(from), self.universe.key(to));
+        match removed {
+            Err(Error::InvertedRange) if classes.start > classes.end => return Ok(()),
+            other => other.map_err(told("a range delete of an overlay"))?,
+        }
+        for class in classes {
+            oracle.write(class, top, What::Delete);
+        }
+        Ok(())
     }
 
     /// What the tree holds below a bound, and a bound for reading it with room for one more number below.
@@ -64,6 +84,11 @@ impl Subject {
             };
             written.map_err(told("a write to an overlay"))?;
             oracle.write(self.universe.class(*key), top, what);
+        }
+        if let [first, .., last] = keys
+            && keys.len().is_multiple_of(3)
+        {
+            self.lay_range_over(&writes, (*first, *last), &mut oracle, top)?;
         }
         let bound = writes.bound();
         // What comes later is not seen.
