@@ -4,82 +4,39 @@
 //!    operations up to what is visible now come from the trees' feeds, merged by number, and the log is read from there on. The
 //!    log is held *before* what is visible is looked at, so that it has all that the trees do not tell (INV-FEED-6).
 //! 2. **Tailing.** A frame is read as soon as the operating system has it; an operation is told once it is visible.
-//! 3. **Falling behind.** The log is held for a feed only up to a size. If what comes next was removed, the feed begins anew at its
+//! 3. **Ingestions.** The log says that there was one, under which number and of how many tables. What it brought in comes
+//!    from the tree once the number is visible ([`trees`]): from the tables as they came, which are kept for a feed that
+//!    holds the log ([`crate::ingested`]), or else from what became of them (INV-FEED-7).
+//! 4. **Falling behind.** The log is held for a feed only up to a size. If what comes next was removed, the feed begins anew at its
 //!    place, as under 1: from the trees, or, if their history is gone as well, with [`Error::HistoryGone`].
 //!
-//! Numbers of writes that failed are never told: they are in no table, and behind the end of what the log's writer vouches for.
+//! Clears stand in the log as what they are. They take the history in the tree's tables with them, so a feed that finds
+//! the log gone behind one finds the history gone, too.
 //!
-//! **Not told** while the log is read: ingestions, which take a number and leave a gap in those of the log. They could be told as the
-//! gaps are, by the trees' feeds for the numbers of the gap. Clears and drops of ranges are no operations and are never told.
+//! Numbers of writes that failed are never told: they are in no table, and behind the end of what the log's writer vouches for.
 //!
 //! Memory: a commit group of the log; or, while reading trees, what their feeds sort in.
 //!
 //! Not here: keeping history in tables ([`crate::history`]).
 
+pub(crate) mod change;
+pub(crate) mod trees;
+
 use std::collections::VecDeque;
-use std::iter::Peekable;
 use std::sync::Arc;
 
-use esker_format::batch::{BatchReader, Operation};
+use esker_format::batch::BatchReader;
+use esker_format::error::DecodeError;
 use esker_mem::seqno::SeqNo;
-use esker_mem::slice::{Slice, UserKey, UserValue};
-use esker_tree::{ScanSince, ScanSinceEvent};
 
+use crate::changes::change::{Change, ChangeOperation};
+use crate::changes::trees::TreeFeeds;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::state::KeyspaceState;
 use crate::wal::follow::{Followed, Follower};
 use crate::wal::segment::LogHold;
-
-/// One operation, as it was committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Change {
-    /// Its sequence number. Numbers ascend; those of failed writes are missing.
-    pub seqno: u64,
-    /// The name of its keyspace.
-    pub keyspace: Arc<str>,
-    /// What was done.
-    pub operation: ChangeOperation,
-}
-
-/// What a [`Change`] did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ChangeOperation {
-    /// A value was written.
-    Put {
-        /// The key.
-        key: UserKey,
-        /// The value.
-        value: UserValue,
-    },
-    /// A key was deleted.
-    Delete {
-        /// The key.
-        key: UserKey,
-    },
-    /// A key was deleted that had been written once.
-    SingleDelete {
-        /// The key.
-        key: UserKey,
-    },
-    /// An operand was added, to be merged into what is older.
-    Merge {
-        /// The key.
-        key: UserKey,
-        /// The operand.
-        operand: UserValue,
-    },
-    /// All keys of a range were deleted.
-    DeleteRange {
-        /// The first of them.
-        start: UserKey,
-        /// The first key behind them.
-        end: UserKey,
-    },
-}
 
 /// The operations of a database in their order: made by [`crate::Database::changes_since`].
 ///
@@ -94,24 +51,36 @@ pub struct Changes {
     hold: LogHold,
     source: Source,
     /// Operations of the frame that was read last, or that are not visible yet.
-    ready: VecDeque<Change>,
+    ready: VecDeque<Ready>,
+    /// What is being told of an ingestion that the log named, and its number.
+    ingestion: Option<(SeqNo, TreeFeeds)>,
 }
 
 /// Where operations come from now.
 enum Source {
     /// The trees, up to a number.
     Trees {
-        feeds: Vec<TreeFeed>,
+        feeds: TreeFeeds,
         end: SeqNo,
     },
     Log(Box<Follower>),
 }
 
-/// The feed of one keyspace.
-struct TreeFeed {
-    keyspace: Arc<KeyspaceState>,
-    name: Arc<str>,
-    events: Peekable<ScanSince>,
+/// What was read and not told.
+enum Ready {
+    /// An operation, and whether it is the last one with its number.
+    Change(Change, bool),
+    /// That so many tables came into a keyspace.
+    Ingestion { seqno: SeqNo, keyspace: Arc<KeyspaceState>, tables: u64 },
+}
+
+impl Ready {
+    fn seqno(&self) -> SeqNo {
+        match self {
+            Self::Change(change, _) => change.seqno,
+            Self::Ingestion { seqno, .. } => *seqno,
+        }
+    }
 }
 
 impl std::fmt::Debug for Changes {
@@ -127,10 +96,12 @@ impl Changes {
         core.health.check_open()?;
         let (hold, source) = open(core, since)?;
         let (handle, ready) = (Arc::clone(handle), VecDeque::new());
-        Ok(Self { handle, next: since, durable_only: false, hold, source, ready })
+        Ok(Self { handle, next: since, durable_only: false, hold, source, ready, ingestion: None })
     }
 
-    /// The number that follows all that was told: where to go on later.
+    /// Where to go on later: the number that follows all that was told. Amid what one ingestion brought in it is still
+    /// that one's number, so that whoever goes on there is told all of the ingestion again: what shares a number is to be applied as a
+    /// whole, or else stored together with how much of it was.
     #[must_use]
     pub fn next_seqno(&self) -> u64 {
         self.next
@@ -156,31 +127,49 @@ impl Changes {
         self.handle.core.health.check_open()?;
         let limit = self.limit();
         loop {
-            if self.ready.front().is_some_and(|change| change.seqno >= limit) {
+            if let Some((seqno, feeds)) = &mut self.ingestion {
+                let seqno = *seqno;
+                match feeds.next(&self.handle.core)? {
+                    Some((change, is_last)) => return Ok(Some(self.tell(change, is_last))),
+                    None => self.ingestion = None,
+                }
+                self.next = seqno + 1;
+            }
+            if self.ready.front().is_some_and(|ready| ready.seqno() >= limit) {
                 return Ok(None);
             }
-            if let Some(change) = self.ready.pop_front() {
-                self.next = change.seqno + 1;
-                return Ok(Some(change));
-            }
-            if !self.read()? {
-                return Ok(None);
+            match self.ready.pop_front() {
+                Some(Ready::Change(change, is_last)) => return Ok(Some(self.tell(change, is_last))),
+                // It is visible, so its tables are installed.
+                Some(Ready::Ingestion { seqno, keyspace, tables }) => {
+                    let feeds = TreeFeeds::of_ingestion(&self.handle.core, keyspace, seqno, tables);
+                    self.ingestion = Some((seqno, feeds));
+                }
+                None if self.read()? => {}
+                None => return Ok(None),
             }
         }
     }
 
+    /// Takes note of what is being told.
+    fn tell(&mut self, change: Change, is_last: bool) -> Change {
+        self.next = if is_last { change.seqno + 1 } else { change.seqno };
+        change
+    }
+
     /// Reads on; false at the end, for now.
     fn read(&mut self) -> Result<bool> {
+        let core = &self.handle.core;
         // What was read so far need not be held any more.
-        self.hold.advance(self.next);
+        if self.hold.advance(self.next) {
+            core.ingested.let_go(&core.folder);
+        }
         match &mut self.source {
             Source::Trees { feeds, end } => {
-                if let Some(change) = next_of(&self.handle.core, feeds)? {
-                    self.ready.push_back(change);
+                if let Some((change, is_last)) = feeds.next(core)? {
+                    self.ready.push_back(Ready::Change(change, is_last));
                 } else {
-                    let end = *end;
-                    self.next = self.next.max(end);
-                    let core = &self.handle.core;
+                    self.next = self.next.max(*end);
                     self.source = match Follower::start(&core.folder, self.next)? {
                         Some(follower) => Source::Log(Box::new(follower)),
                         None => return self.begin_anew(),
@@ -188,22 +177,25 @@ impl Changes {
                 }
                 Ok(true)
             }
-            Source::Log(follower) => match follower.next(self.handle.core.pipeline.sync())? {
+            Source::Log(follower) => match follower.next(core.pipeline.sync())? {
                 Followed::CaughtUp => Ok(false),
                 Followed::Gone => self.begin_anew(),
                 Followed::Frame { meta, payload } => {
-                    let operations = BatchReader::new(payload, meta.count).zip(meta.first_seqno..);
-                    let core = &self.handle.core;
-                    for (operation, seqno) in operations {
-                        let operation = operation
-                            .map_err(|e| Error::corruption(core.folder.directory(), 0, e.to_string()))?;
+                    let damaged =
+                        |e: DecodeError| Error::corruption(core.folder.directory(), 0, e.to_string());
+                    for (operation, seqno) in BatchReader::new(payload, meta.count).zip(meta.first_seqno..) {
+                        let operation = operation.map_err(damaged)?;
                         // Of a dropped keyspace nothing is told.
                         let keyspace = core.registry.get(operation.keyspace);
-                        if let Some(keyspace) = keyspace.filter(|_| seqno >= self.next) {
-                            let told = of_log(operation.operation, operation.key, operation.value);
+                        let Some(keyspace) = keyspace.filter(|_| seqno >= self.next) else { continue };
+                        let ready = if let Some(told) = ChangeOperation::of_log(&operation) {
                             let keyspace = Arc::from(keyspace.name.as_str());
-                            self.ready.push_back(Change { seqno, keyspace, operation: told });
-                        }
+                            Ready::Change(Change { seqno, keyspace, operation: told }, true)
+                        } else {
+                            let tables = operation.ingested_tables().map_err(damaged)?;
+                            Ready::Ingestion { seqno, keyspace, tables }
+                        };
+                        self.ready.push_back(ready);
                     }
                     Ok(true)
                 }
@@ -215,6 +207,14 @@ impl Changes {
     fn begin_anew(&mut self) -> Result<bool> {
         (self.hold, self.source) = open(&self.handle.core, self.next)?;
         Ok(true)
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        let core = &self.handle.core;
+        self.hold.advance(SeqNo::MAX);
+        core.ingested.let_go(&core.folder);
     }
 }
 
@@ -234,63 +234,7 @@ fn open(core: &Arc<Core>, since: SeqNo) -> Result<(LogHold, Source)> {
     }
     // INV-FEED-6: the log is held from before this look on.
     let end = core.visible();
-    let mut feeds = Vec::new();
-    let mut oldest = None;
-    for keyspace in core.registry.all() {
-        let mut events = keyspace.tree.scan_seqnos(since..end).peekable();
-        if let Some(Err(esker_tree::Error::HistoryGone { oldest: of_tree })) = events.peek() {
-            oldest = oldest.max(Some(*of_tree));
-        }
-        feeds.push(TreeFeed { name: Arc::from(keyspace.name.as_str()), keyspace, events });
-    }
-    if let Some(oldest) = oldest {
-        return Err(Error::HistoryGone { oldest });
-    }
+    let feeds = TreeFeeds::of_all(core, &(since..end))?;
     hold.advance(end.max(since));
     Ok((hold, Source::Trees { feeds, end }))
-}
-
-/// The operation with the least number of all trees.
-fn next_of(core: &Core, feeds: &mut [TreeFeed]) -> Result<Option<Change>> {
-    let mut least: Option<(SeqNo, usize)> = None;
-    for (at, feed) in feeds.iter_mut().enumerate() {
-        match feed.events.peek() {
-            Some(Ok(event)) if least.is_none_or(|(seqno, _)| event.seqno() < seqno) => {
-                least = Some((event.seqno(), at));
-            }
-            Some(Err(error)) => return Err(feed.keyspace.error(error.clone())),
-            Some(Ok(_)) | None => {}
-        }
-    }
-    let Some(feed) = least.and_then(|(_, at)| feeds.get_mut(at)) else { return Ok(None) };
-    let Some(event) = feed.events.next() else { return Ok(None) };
-    let event = event.map_err(|error| feed.keyspace.error(error))?;
-    let (seqno, keyspace) = (event.seqno(), Arc::clone(&feed.name));
-    let operation = of_tree(event).ok_or_else(|| Error::Unsupported {
-        path: core.path.clone(),
-        problem: "an event of a later version".to_owned(),
-    })?;
-    Ok(Some(Change { seqno, keyspace, operation }))
-}
-
-fn of_log(operation: Operation, key: &[u8], value: &[u8]) -> ChangeOperation {
-    let (key, value) = (Slice::new(key), Slice::new(value));
-    match operation {
-        Operation::Put => ChangeOperation::Put { key, value },
-        Operation::Delete => ChangeOperation::Delete { key },
-        Operation::SingleDelete => ChangeOperation::SingleDelete { key },
-        Operation::Merge => ChangeOperation::Merge { key, operand: value },
-        Operation::RangeDelete => ChangeOperation::DeleteRange { start: key, end: value },
-    }
-}
-
-fn of_tree(event: ScanSinceEvent) -> Option<ChangeOperation> {
-    Some(match event {
-        ScanSinceEvent::Insert { key, value, .. } => ChangeOperation::Put { key, value },
-        ScanSinceEvent::MergeOperand { key, operand, .. } => ChangeOperation::Merge { key, operand },
-        ScanSinceEvent::PointTombstone { key, weak: true, .. } => ChangeOperation::SingleDelete { key },
-        ScanSinceEvent::PointTombstone { key, .. } => ChangeOperation::Delete { key },
-        ScanSinceEvent::RangeTombstone { start, end, .. } => ChangeOperation::DeleteRange { start, end },
-        _ => return None,
-    })
 }

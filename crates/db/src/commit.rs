@@ -374,11 +374,14 @@ impl<E: Environment> Pipeline<E> {
 }
 
 impl LogStage {
-    /// A number for what has a slot and no frame.
-    pub(crate) fn take_seqno(&mut self) -> SeqNo {
+    /// Logs an event, which is a batch by itself, for what has a slot of its own; returns its number. The operating system has
+    /// it then. After an error it is not in the log.
+    pub(crate) fn append_event(&mut self, batch: &[u8]) -> Result<SeqNo> {
         let seqno = self.next_seqno;
+        // Used or burnt.
         self.next_seqno += 1;
-        seqno
+        self.writer.append(seqno, 1, batch, true)?;
+        Ok(seqno)
     }
 
     /// Step 3: numbers and a place in the log for the group, together. Returns the end of its frame.

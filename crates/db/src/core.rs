@@ -24,6 +24,7 @@ use crate::catalog::CatalogFile;
 use crate::commit::{Entry, Environment, Pipeline};
 use crate::error::Result;
 use crate::health::Health;
+use crate::ingested::Ingested;
 use crate::options::{DatabaseOptions, MemorySplit, PlantedBug};
 use crate::signal::{MEASURE, SEGMENT, Signal, UNSYNCED, WORK};
 use crate::state::{KeyspaceState, Registry};
@@ -173,6 +174,7 @@ pub(crate) struct Core {
     pub(crate) registry: Registry,
     pub(crate) catalog: Mutex<CatalogFile>,
     pub(crate) folder: Arc<SegmentFolder>,
+    pub(crate) ingested: Ingested,
     pub(crate) pipeline: Pipeline<Engine>,
     pub(crate) backpressure: Backpressure,
     pub(crate) health: Health,
@@ -236,6 +238,16 @@ impl Core {
     /// Turns read-only, and lets those who wait for memory know.
     pub(crate) fn fail(&self, error: crate::error::Error) {
         self.health.fail(error);
+        self.wake();
+    }
+
+    /// The same, until the database is opened again.
+    pub(crate) fn fail_finally(&self, error: crate::error::Error) {
+        self.health.fail_finally(error);
+        self.wake();
+    }
+
+    fn wake(&self) {
         self.backpressure.wake();
         // Whoever waits for jobs looks at the health first, under this lock.
         drop(self.jobs());

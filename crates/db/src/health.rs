@@ -47,6 +47,15 @@ impl Health {
     /// Turns read-only. The first reason is kept, unless a final one follows.
     pub(crate) fn fail(&self, reason: Error) {
         let can_resume = !matches!(reason, Error::Indeterminate { .. });
+        self.turn_read_only(reason, can_resume);
+    }
+
+    /// Turns read-only until the database is opened again: the log says what has not been done.
+    pub(crate) fn fail_finally(&self, reason: Error) {
+        self.turn_read_only(reason, false);
+    }
+
+    fn turn_read_only(&self, reason: Error, can_resume: bool) {
         let mut failure = self.failure();
         let keep = failure.as_ref().is_some_and(|earlier| !earlier.can_resume || can_resume);
         if !keep {

@@ -4,8 +4,11 @@
 //! 2. Memtables that overlap are flushed, and the log is synced.
 //! 3. Flushes are held off, then commits ([`Pipeline::at_slot`](crate::commit::Pipeline::at_slot)). What came to the log and to
 //!    overlapping memtables meanwhile is synced and flushed: little, as a rule.
-//! 4. The next sequence number is taken, and all tables are installed under it in one edit of the manifest. It is published
-//!    with the slot.
+//! 4. The ingestion is logged under the next sequence number, as an event that says how many tables there are, and the log is
+//!    synced. All tables are installed under that number in one edit of the manifest. It is published with the slot.
+//!
+//! Replay takes nothing from the event: a crash before the edit leaves a number that stands for nothing. It is there for those who
+//! follow the log: it says where to ask the tree ([`crate::changes`]).
 //!
 //! Everything numbered before is durable before the edit is, so that after a power loss no keyspace is ahead of another
 //! (INV-INGEST-4). The number is in the manifest as the last one used, so that it is never given again.
@@ -17,6 +20,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use esker_format::batch::ingested_batch;
 use esker_tree::{AnyIngestion, FlushLock, IngestOptions, IngestOutcome, PreparedIngestion};
 
 use crate::background;
@@ -134,6 +138,7 @@ fn install_in_slot(
     flushes: &FlushLock<'_>,
     log: &mut LogStage,
 ) -> Result<IngestOutcome> {
+    let seqno = log.append_event(&ingested_batch(keyspace.id, prepared.tables()))?;
     sync_log(core, log)?;
     if prepared.overlaps_memory() {
         keyspace.tree.rotate_memtable();
@@ -141,10 +146,13 @@ fn install_in_slot(
         let flush = || flushes.flush_oldest::<esker_tree::Error>(core.watermark(), |_| Ok(()));
         while flush().map_err(|error| keyspace.error(error))?.is_some() {}
     }
-    prepared.install(log.take_seqno(), flushes).map_err(|error| {
+    let tables = prepared.tables();
+    let outcome = prepared.install(seqno, flushes).map_err(|error| {
         let error = keyspace.error(error);
         // Whether a crash would find the tables is unknown.
         core.fail(Error::clone(&error));
         error
-    })
+    })?;
+    core.ingested.keep(&core.folder, keyspace, seqno, tables);
+    Ok(outcome)
 }

@@ -293,12 +293,15 @@ impl Keyspace {
         erase::clear(&self.handle.core, &self.state)
     }
 
-    /// Deletes the tables that lie wholly inside `range`, without reading them. Cheap and coarse: see
-    /// [`esker_tree::Tree::drop_range`] for what stays. It has no place in the order of writes: for data that nobody reads any
-    /// more.
+    /// Removes all keys of `range`, as [`Keyspace::delete_range`] does, and gives their space back at once as far as it can:
+    /// tables that lie wholly inside go, without being read ([`esker_tree::Tree::drop_range`] says which); the others shrink when
+    /// they are compacted. What is written at the same time counts as before or after it. The history that was kept for change
+    /// feeds in tables goes with the tables; the delete is told to those who follow the log. Durable when this returns, whatever
+    /// the database's default is.
     ///
     /// # Errors
-    /// As [`Keyspace::clear`], live snapshots apart; an inverted range.
+    /// As [`Keyspace::clear`], live snapshots apart; an inverted range; an operand at either end of the range that cannot be
+    /// folded.
     pub fn drop_range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Result<DroppedRange> {
         erase::drop_range(&self.handle.core, &self.state, range)
     }

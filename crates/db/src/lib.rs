@@ -71,6 +71,7 @@ mod handle;
 mod health;
 mod history;
 mod ingest;
+mod ingested;
 mod keyspace;
 mod keyspaces;
 mod options;
@@ -106,7 +107,8 @@ pub use esker_tree::{
 };
 
 pub use crate::builder::Builder;
-pub use crate::changes::{Change, ChangeOperation, Changes};
+pub use crate::changes::Changes;
+pub use crate::changes::change::{Change, ChangeOperation};
 pub use crate::checkpoint::CheckpointInfo;
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind, Result};

@@ -34,6 +34,7 @@ use crate::commit::Pipeline;
 use crate::core::{Core, Engine, Jobs};
 use crate::error::{Error, Result};
 use crate::health::Health;
+use crate::ingested::Ingested;
 use crate::keyspaces::{DEFAULT_KEYSPACE, check_names};
 use crate::options::{DatabaseOptions, KeyspaceOptions};
 use crate::parallel::Team;
@@ -102,6 +103,7 @@ pub(crate) fn open(
         registry,
         catalog: Mutex::new(catalog),
         folder,
+        ingested: Ingested::default(),
         pipeline: Pipeline::new(engine, writer, next_seqno),
         health: Health::default(),
         jobs: Mutex::new(Jobs::default()),

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use esker_env::fs::SharedFs;
-use esker_format::batch::BatchReader;
+use esker_format::batch::{BatchOperation, BatchReader, Operation};
 use esker_format::checksum::key_hash;
 use esker_format::error::DecodeError;
 use esker_format::ids::SegmentId;
@@ -250,6 +250,40 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// Keeps one operation of the keyspace with this index.
+    fn keep(
+        &mut self,
+        path: &Path,
+        index: usize,
+        seqno: SeqNo,
+        operation: &BatchOperation<'_>,
+    ) -> Result<()> {
+        let (Some(replayed), Some(target)) =
+            (self.keyspaces.get_mut(index), self.targets.keyspaces.get(index))
+        else {
+            return Ok(());
+        };
+        match (operation.operation.kind(), operation.operation) {
+            (Some(kind), _) => {
+                let section = replayed.open.get_or_insert_with(|| Section::new(Arc::clone(&target.code)));
+                let before = section.memory_bytes();
+                section
+                    .add(operation.key, seqno, kind, operation.value)
+                    .map_err(|error| Error::corruption(path, 0, error.to_string()))?;
+                self.kept_bytes += (section.memory_bytes() - before) as u64;
+            }
+            // Its tables were installed with it, or a crash came in between and there are none.
+            (None, Operation::Ingested) => {}
+            (None, Operation::Clear) => self.kept_bytes -= clear(replayed, seqno)?,
+            (None, _) => {
+                let range = range_delete(operation, seqno);
+                self.kept_bytes += bytes_of(&range) as u64;
+                replayed.ranges.push(range);
+            }
+        }
+        Ok(())
+    }
+
     /// Flushes if there is no room for `bytes` more, or for more sections.
     fn make_room(&mut self, bytes: u64) -> Result<()> {
         let is_full = |replayed: &Replayed| replayed.sections.len() + 2 >= MAX_SECTIONS;
@@ -288,25 +322,7 @@ impl Frames for Replay<'_> {
         for (seqno, operation) in (meta.first_seqno..).zip(operations) {
             let operation = operation.map_err(damaged)?;
             match targets.find(operation.keyspace, seqno, 0) {
-                Goes::To(index) => {
-                    let (Some(replayed), Some(target)) =
-                        (self.keyspaces.get_mut(index), targets.keyspaces.get(index))
-                    else {
-                        continue;
-                    };
-                    let Some(kind) = operation.operation.kind() else {
-                        let range = range_delete(&operation, seqno);
-                        self.kept_bytes += bytes_of(&range) as u64;
-                        replayed.ranges.push(range);
-                        continue;
-                    };
-                    let section = replayed.open.get_or_insert_with(|| Section::new(Arc::clone(&target.code)));
-                    let before = section.memory_bytes();
-                    section
-                        .add(operation.key, seqno, kind, operation.value)
-                        .map_err(|error| Error::corruption(path, 0, error.to_string()))?;
-                    self.kept_bytes += (section.memory_bytes() - before) as u64;
-                }
+                Goes::To(index) => self.keep(path, index, seqno, &operation)?,
                 Goes::Nowhere => {}
                 Goes::Unknown => {
                     let problem = format!(
@@ -319,6 +335,17 @@ impl Frames for Replay<'_> {
         }
         Ok(())
     }
+}
+
+/// Clears a keyspace whose manifest does not know of it yet: a crash came between the two (INV-ERASE-9). Says how many bytes
+/// are no longer kept.
+fn clear(replayed: &mut Replayed, seqno: SeqNo) -> Result<u64> {
+    let Replayed { keyspace, sections, ranges, open } = replayed;
+    let kept = sections.drain(..).chain(open.take()).map(|section| section.memory_bytes()).sum::<usize>()
+        + ranges.drain(..).map(|range| bytes_of(&range)).sum::<usize>();
+    let cleared = keyspace.tree.begin_clear().and_then(|clear| clear.finish(seqno));
+    cleared.map_err(|error| keyspace.error(error))?;
+    Ok(kept as u64)
 }
 
 /// Sorts what came one by one.

@@ -9,7 +9,7 @@
 //! | 1 | tag | low four bits: the operation; 0x80: an expiry follows (reserved); others 0 |
 //! | varint | keyspace | id |
 //! | varint + n | key | of a range delete, the start |
-//! | varint + n | value | put: value; merge: operand; range delete: the exclusive end; absent from the deletes |
+//! | varint + n | value | put: value; merge: operand; range delete: the exclusive end; ingestion: how many tables, a varint; absent from the others |
 //!
 //! | tag | operation |
 //! |--:|---|
@@ -19,6 +19,10 @@
 //! | 3 | merge |
 //! | 4 | reserved (a blob pointer is made by a flush and never logged) |
 //! | 5 | range delete |
+//! | 6 | clear: everything of the keyspace so far is forgotten; the key is empty |
+//! | 7 | ingestion: tables came into the keyspace, past the log, and their entries have this number; the key is empty |
+//!
+//! The last two are events that other operations cannot share a number or a fate with: each is a batch by itself.
 //!
 //! **Limits.** Keys to 65,535 bytes (both of a range delete), values to 2³²−1, 2³²−1 operations. **Checksum scope.** The frame's.
 //! **Damage.** A reader yields operations that are sound and then one error; [`BatchReader::verify`] walks the whole batch first, and
@@ -38,7 +42,7 @@ use crate::error::{DecodeError, Problem};
 use crate::ids::KeyspaceId;
 use crate::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::reader::{Reader, put_prefixed};
-use crate::varint::put_varint;
+use crate::varint::{MAX_VARINT_BYTES, put_varint};
 use esker_mem::kind::Kind;
 
 const STRUCTURE: &str = "write batch";
@@ -59,6 +63,10 @@ pub enum Operation {
     Merge = 3,
     /// Deletes the keys from `key` up to and without `value`.
     RangeDelete = 5,
+    /// Forgets everything of the keyspace so far. Alone in its batch.
+    Clear = 6,
+    /// Tables came into the keyspace, past the log: see [`BatchOperation::ingested_tables`]. Alone in its batch.
+    Ingested = 7,
 }
 
 impl Operation {
@@ -71,11 +79,13 @@ impl Operation {
             2 => Some(Self::SingleDelete),
             3 => Some(Self::Merge),
             5 => Some(Self::RangeDelete),
+            6 => Some(Self::Clear),
+            7 => Some(Self::Ingested),
             _ => None,
         }
     }
 
-    /// The kind of the entry that it becomes; `None` for a range delete.
+    /// The kind of the entry that it becomes; `None` for a range delete, a clear and an ingestion.
     #[inline]
     #[must_use]
     pub const fn kind(self) -> Option<Kind> {
@@ -84,12 +94,18 @@ impl Operation {
             Self::Delete => Some(Kind::Delete),
             Self::SingleDelete => Some(Kind::SingleDelete),
             Self::Merge => Some(Kind::Merge),
-            Self::RangeDelete => None,
+            Self::RangeDelete | Self::Clear | Self::Ingested => None,
         }
     }
 
+    /// Whether it is a batch by itself.
+    #[must_use]
+    pub const fn stands_alone(self) -> bool {
+        matches!(self, Self::Clear | Self::Ingested)
+    }
+
     const fn has_value(self) -> bool {
-        matches!(self, Self::Put | Self::Merge | Self::RangeDelete)
+        matches!(self, Self::Put | Self::Merge | Self::RangeDelete | Self::Ingested)
     }
 }
 
@@ -104,6 +120,35 @@ pub struct BatchOperation<'a> {
     pub key: &'a [u8],
     /// The value or operand; of a range delete, the first key after it that stays; empty for deletes.
     pub value: &'a [u8],
+}
+
+impl BatchOperation<'_> {
+    /// Of an ingestion, how many tables it brought in.
+    ///
+    /// # Errors
+    /// The value is no number.
+    pub fn ingested_tables(&self) -> Result<u64, DecodeError> {
+        let mut reader = Reader::new(STRUCTURE, self.value);
+        let tables = reader.varint()?;
+        if reader.is_empty() { Ok(tables) } else { Err(reader.invalid("a number of tables ends")) }
+    }
+}
+
+/// The batch that a clear of a keyspace is.
+#[must_use]
+pub fn clear_batch(keyspace: KeyspaceId) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_operation(&mut out, keyspace, Operation::Clear, &[], &[]);
+    out
+}
+
+/// The batch that an ingestion of so many tables into a keyspace is.
+#[must_use]
+pub fn ingested_batch(keyspace: KeyspaceId, tables: u64) -> Vec<u8> {
+    let (mut out, mut value) = (Vec::new(), Vec::new());
+    put_varint(&mut value, tables);
+    put_operation(&mut out, keyspace, Operation::Ingested, &[], &value);
+    out
 }
 
 /// Appends one operation to `out`. The caller has checked the limits of the data model; `value` is ignored where the operation has
@@ -222,11 +267,29 @@ impl<'a> BatchReader<'a> {
         let Some(operation) = operation else {
             return Err(self.reader.error(Problem::Unsupported { what: "operation", id: tag.into() }));
         };
+        if operation.stands_alone() {
+            return self.read_event(operation);
+        }
         let keyspace = KeyspaceId(self.reader.varint_u32("keyspace id")?);
         let key = self.reader.prefixed("key", MAX_KEY_BYTES as u64)?;
         let value = match operation {
             Operation::RangeDelete => self.reader.prefixed("end of a range", MAX_KEY_BYTES as u64)?,
             _ if operation.has_value() => self.reader.prefixed("value", MAX_VALUE_BYTES)?,
+            _ => &[],
+        };
+        Ok(BatchOperation { keyspace, operation, key, value })
+    }
+
+    /// Reads what is a batch by itself, behind its tag.
+    #[cold]
+    fn read_event(&mut self, operation: Operation) -> Result<BatchOperation<'a>, DecodeError> {
+        if self.reader.at() != 1 || self.left != 1 {
+            return Err(self.reader.invalid("a clear or an ingestion is a batch by itself"));
+        }
+        let keyspace = KeyspaceId(self.reader.varint_u32("keyspace id")?);
+        let key = self.reader.prefixed("key", 0)?;
+        let value = match operation {
+            Operation::Ingested => self.reader.prefixed("number of tables", MAX_VARINT_BYTES as u64)?,
             _ => &[],
         };
         Ok(BatchOperation { keyspace, operation, key, value })

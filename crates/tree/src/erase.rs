@@ -31,7 +31,7 @@ use crate::install::install_from;
 use crate::key_range::{KeyRange, ranges_overlap};
 use crate::memtable::Generation;
 use crate::shape::newer_lowest_seqno;
-use crate::state::View;
+use crate::state::{Pause, View};
 use crate::version::Placed;
 use crate::version::run::Run;
 
@@ -45,18 +45,57 @@ pub struct DroppedRange {
     pub bytes: u64,
 }
 
+/// A clear that was let in and has not been done: for callers with a log of their own, who log it in between. While it lives,
+/// nobody gets a snapshot; dropped, it has done nothing.
+pub struct PendingClear<'a> {
+    core: &'a Core,
+    _pause: Pause<'a>,
+}
+
+impl<'a> PendingClear<'a> {
+    /// Lets a clear in, if there are no snapshots.
+    pub(crate) fn begin(core: &'a Core) -> Result<Self> {
+        let pause = core.snapshots.pause();
+        match pause.bounds().len() {
+            0 => Ok(Self { core, _pause: pause }),
+            count => Err(Error::SnapshotsHeld { count }),
+        }
+    }
+
+    /// Forgets everything that was written so far, and all of the caller's log up to and with `seqno`, the clear's own number:
+    /// [`crate::Tree::replay_floor`] rises above it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SeqnoTooHigh`]; else as [`crate::Tree::clear`].
+    pub fn finish(self, seqno: SeqNo) -> Result<()> {
+        if seqno >= MAX_SEQNO {
+            return Err(Error::SeqnoTooHigh { seqno });
+        }
+        clear_up_to(self.core, Some(seqno))
+    }
+}
+
+impl std::fmt::Debug for PendingClear<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PendingClear").finish_non_exhaustive()
+    }
+}
+
 /// Forgets everything that was written so far.
 pub(crate) fn clear(core: &Core) -> Result<()> {
-    let pause = core.snapshots.pause();
-    if !pause.bounds().is_empty() {
-        return Err(Error::SnapshotsHeld { count: pause.bounds().len() });
-    }
+    let pending = PendingClear::begin(core)?;
+    clear_up_to(pending.core, None)
+}
+
+/// Forgets everything that was written so far, in the log up to and with `seqno`. New snapshots are held off.
+fn clear_up_to(core: &Core, seqno: Option<SeqNo>) -> Result<()> {
     let done_with = Cell::new(None);
     let mut old: Option<Arc<Generation>> = None;
     let made = install_from(
         core,
         |view| {
-            let highest = highest_seqno(core, view)?;
+            let highest = highest_seqno(core, view).max(seqno)?;
             // Reads at a bound from before would find nothing, where there was something.
             core.snapshots.raise(highest + 1, core.config.visible.get());
             core.snapshots.history.erase_below(highest + 1);
@@ -88,14 +127,14 @@ fn highest_seqno(core: &Core, view: &View) -> Option<SeqNo> {
     memtables.max(view.version.highest_seqno()).max(core.last_seqno())
 }
 
-/// Forgets the tables that lie inside `range`.
-pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> {
+/// Forgets the tables that lie inside `range` and hold numbers below `older_than` only.
+pub(crate) fn drop_range(core: &Core, range: &KeyRange, older_than: SeqNo) -> Result<DroppedRange> {
     let pause = core.snapshots.pause();
     let newest_snapshot = pause.bounds().last().copied().unwrap_or(0);
     let claim = Claim::new(core, |view, is_busy| {
-        let strays_from = lowest_stray(view);
+        let limits = Limits { newest_snapshot, below: older_than.min(lowest_stray(view)) };
         choose(core, view, range, |placed| {
-            !is_busy(placed.table.id()) && is_wanted(placed, range, newest_snapshot, strays_from, core)
+            !is_busy(placed.table.id()) && is_wanted(core, placed, range, &limits)
         })
     });
     let Some(highest) = claim.chosen.iter().map(|placed| placed.table.highest_seqno()).max() else {
@@ -121,20 +160,21 @@ pub(crate) fn drop_range(core: &Core, range: &KeyRange) -> Result<DroppedRange> 
     })
 }
 
-/// Whether a table may go as far as it is concerned alone.
-fn is_wanted(
-    placed: &Placed,
-    range: &KeyRange,
+/// Which sequence numbers may go.
+struct Limits {
     newest_snapshot: SeqNo,
-    strays_from: SeqNo,
-    core: &Core,
-) -> bool {
+    /// Below what the caller asked for, and below what came out of order.
+    below: SeqNo,
+}
+
+/// Whether a table may go as far as it is concerned alone.
+fn is_wanted(core: &Core, placed: &Placed, range: &KeyRange, limits: &Limits) -> bool {
     let table = &placed.table;
     range.covers(table.smallest(), table.largest(), core.order())
         // INV-ERASE-2.
-        && table.meta().lowest_seqno >= newest_snapshot
+        && table.meta().lowest_seqno >= limits.newest_snapshot
         // INV-ERASE-6.
-        && table.highest_seqno() < strays_from
+        && table.highest_seqno() < limits.below
 }
 
 /// A table that overlaps the range.

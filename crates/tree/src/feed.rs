@@ -5,7 +5,8 @@
 //! 2. Read the memtables, and of the tables the blocks that the index says to hold numbers of the range ([`blocks`]).
 //! 3. Sort what was found, in bounded memory ([`sort`]): tables are in key order, and one number may be anywhere.
 //! 4. Give it out. The pieces of a range tombstone, which tables hold clipped to their keys, are put together, so that each comes
-//!    once (INV-FEED-4).
+//!    once (INV-FEED-4). Where one number has range tombstones and point events, as a batch or an ingestion may, the former come
+//!    first: they cover strictly smaller numbers, and nothing of what came with them (INV-FEED-8).
 //!
 //! All of the first three happens when the feed is made: it costs a walk through the memtables and the blocks that are not
 //! older, however little is then taken. The feed does not see what is written later.
@@ -15,6 +16,7 @@
 pub(crate) mod blocks;
 pub(crate) mod cursor;
 pub(crate) mod event;
+pub(crate) mod ingested;
 pub(crate) mod record;
 pub(crate) mod sort;
 
@@ -35,6 +37,7 @@ use crate::feed::record::{What, decode};
 use crate::feed::sort::{Sorted, Sorter};
 use crate::range_tombstones::span::RangeDelete;
 use crate::scan::source::Source;
+use crate::table::reader::Table;
 
 /// The events of [`crate::Tree::scan_since_seqno`]. After an error it ends.
 pub struct ScanSince {
@@ -56,14 +59,14 @@ impl std::fmt::Debug for ScanSince {
 
 /// The feed of `seqnos`.
 pub(crate) fn scan(core: &Arc<Core>, seqnos: Range<SeqNo>) -> ScanSince {
-    ScanSince {
-        core: Arc::clone(core),
-        events: collect(core, &seqnos),
-        pieces: Vec::new(),
-        pieces_seqno: 0,
-        ready: VecDeque::new(),
-        ended: false,
-    }
+    ScanSince::new(core, collect(core, &seqnos))
+}
+
+/// The feed of `seqnos` as far as `tables` have them: all of them, as the caller knows.
+pub(crate) fn scan_tables(core: &Arc<Core>, tables: &[Arc<Table>], seqnos: Range<SeqNo>) -> ScanSince {
+    let mut sorter = Sorter::new(core, core.config.feed_memory_bytes);
+    let pushed = tables.iter().try_for_each(|table| push_table(core, &mut sorter, &seqnos, table));
+    ScanSince::new(core, pushed.and_then(|()| sorter.finish()))
 }
 
 fn collect(core: &Arc<Core>, seqnos: &Range<SeqNo>) -> Result<Sorted> {
@@ -87,18 +90,21 @@ fn collect(core: &Arc<Core>, seqnos: &Range<SeqNo>) -> Result<Sorted> {
             cursor.next()?;
         }
     }
-    let zone_maps = core.runtime.get().zone_maps;
     for placed in view.version.placed() {
-        let table = &placed.table;
-        each_entry_within(table, seqnos, zone_maps, &core.metrics, |kind, seqno, key, value| {
-            if kind == Kind::BlobPointer {
-                return Err(Error::Unsupported { path: table.path().into(), what: "separated values" });
-            }
-            sorter.push(What::Point(kind), seqno, key, value)
-        })?;
-        table.range_deletes().try_for_each(|range| push_range(&mut sorter, seqnos, &range))?;
+        push_table(core, &mut sorter, seqnos, &placed.table)?;
     }
     sorter.finish()
+}
+
+fn push_table(core: &Core, sorter: &mut Sorter, seqnos: &Range<SeqNo>, table: &Table) -> Result<()> {
+    let zone_maps = core.runtime.get().zone_maps;
+    each_entry_within(table, seqnos, zone_maps, &core.metrics, |kind, seqno, key, value| {
+        if kind == Kind::BlobPointer {
+            return Err(Error::Unsupported { path: table.path().into(), what: "separated values" });
+        }
+        sorter.push(What::Point(kind), seqno, key, value)
+    })?;
+    table.range_deletes().try_for_each(|range| push_range(sorter, seqnos, &range))
 }
 
 fn push_range(sorter: &mut Sorter, seqnos: &Range<SeqNo>, range: &RangeDelete) -> Result<()> {
@@ -109,6 +115,17 @@ fn push_range(sorter: &mut Sorter, seqnos: &Range<SeqNo>, range: &RangeDelete) -
 }
 
 impl ScanSince {
+    fn new(core: &Arc<Core>, events: Result<Sorted>) -> Self {
+        Self {
+            core: Arc::clone(core),
+            events,
+            pieces: Vec::new(),
+            pieces_seqno: 0,
+            ready: VecDeque::new(),
+            ended: false,
+        }
+    }
+
     /// Takes the next record: a point event is ready then, a piece of a range tombstone waits for its others.
     fn take(&mut self) -> Result<()> {
         let events = match &mut self.events {
@@ -137,9 +154,8 @@ impl ScanSince {
                 ScanSinceEvent::PointTombstone { key, seqno, weak: kind == Kind::SingleDelete }
             }
         };
-        if seqno != self.pieces_seqno {
-            self.join_pieces();
-        }
+        // Range tombstones come before the point events of their number.
+        self.join_pieces();
         self.ready.push_back(event);
         Ok(())
     }

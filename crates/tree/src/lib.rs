@@ -111,12 +111,13 @@ pub use crate::compaction::filter::{
 };
 pub use crate::compaction::leveled::Leveled;
 pub use crate::compaction::picker::CompactionStrategy;
-pub use crate::erase::DroppedRange;
+pub use crate::erase::{DroppedRange, PendingClear};
 pub use crate::error::{Error, ErrorKind, MergeError, Result};
 pub use crate::estimate::{ApproximateRangeStats, RangeCardinality};
 pub use crate::feed::ScanSince;
 pub use crate::feed::cursor::FeedCursor;
 pub use crate::feed::event::ScanSinceEvent;
+pub use crate::feed::ingested::IngestedTables;
 pub use crate::flush::{FlushLock, FlushOutcome};
 pub use crate::ingest::files::{IngestMode, IngestOptions};
 pub use crate::ingest::load::AnyIngestion;

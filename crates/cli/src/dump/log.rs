@@ -126,6 +126,11 @@ fn operations(frame: &Frame<'_>, page: &mut Page<'_>) -> io::Result<()> {
             Operation::SingleDelete => format!("single delete {key}"),
             Operation::Merge => format!("merge {key} + {value}"),
             Operation::RangeDelete => format!("delete [{key}, {value})"),
+            Operation::Clear => "clear".to_owned(),
+            Operation::Ingested => match operation.ingested_tables() {
+                Ok(tables) => format!("ingestion of {tables} tables"),
+                Err(error) => format!("ingestion: {error}"),
+            },
         };
         page.line(format_args!("    @{seqno} keyspace {} {what}", operation.keyspace))?;
     }

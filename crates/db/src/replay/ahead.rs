@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use esker_env::fs::SharedFs;
-use esker_format::batch::{BatchOperation, BatchReader};
+use esker_format::batch::{BatchOperation, BatchReader, Operation};
 use esker_format::ids::KeyspaceId;
 use esker_format::log::frame::{Carry, FRAME_ALIGNMENT, FrameMeta};
 use esker_mem::comparator::KeyOrder;
@@ -163,12 +163,15 @@ fn take(
         let operation = operation.ok()?;
         match targets.find(operation.keyspace, seqno, near) {
             Goes::To(index) => {
-                match operation.operation.kind() {
-                    Some(kind) => {
+                match (operation.operation.kind(), operation.operation) {
+                    (Some(kind), _) => {
                         let section = sections.get_mut(index)?;
                         section.add(operation.key, seqno, kind, operation.value).ok()?;
                     }
-                    None => ranges.get_mut(index)?.push(range_delete(&operation, seqno)),
+                    (None, Operation::Ingested) => {}
+                    // Of all that lies before, in other segments, too: for the one that reads in order.
+                    (None, Operation::Clear) => return None,
+                    (None, _) => ranges.get_mut(index)?.push(range_delete(&operation, seqno)),
                 }
                 near = index;
             }
@@ -227,7 +230,8 @@ fn sample_at(
         let Scanned::Frame { meta, payload } = scan.next().ok()? else { return None };
         for operation in BatchReader::new(payload, meta.count).take(SAMPLED_FRAMES) {
             let operation = operation.ok()?;
-            if let Goes::To(index) = targets.find(operation.keyspace, SeqNo::MAX, 0)
+            if !operation.operation.stands_alone()
+                && let Goes::To(index) = targets.find(operation.keyspace, SeqNo::MAX, 0)
                 && let Some(keys) = keys.get_mut(index).filter(|keys| keys.len() < SAMPLED_KEYS)
             {
                 keys.push(operation.key.to_vec());

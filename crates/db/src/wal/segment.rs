@@ -104,14 +104,15 @@ pub(crate) struct LogHold {
 }
 
 impl LogHold {
-    /// Lets go of what is below `to`; does nothing if it has already.
-    pub(crate) fn advance(&mut self, to: SeqNo) {
+    /// Lets go of what is below `to`; does nothing, and says so, if it has already.
+    pub(crate) fn advance(&mut self, to: SeqNo) -> bool {
         if to <= self.from {
-            return;
+            return false;
         }
         self.folder.add_hold(to);
         self.folder.drop_hold(self.from);
         self.from = to;
+        true
     }
 }
 
@@ -195,6 +196,16 @@ impl SegmentFolder {
     fn is_held(&self, end_seqno: SeqNo) -> bool {
         let lowest = self.held().keys().next().copied();
         lowest.is_some_and(|lowest| end_seqno > lowest) && self.closed_bytes() <= self.held_max_bytes
+    }
+
+    /// How many bytes are kept for followers.
+    pub(crate) fn held_max_bytes(&self) -> u64 {
+        self.held_max_bytes
+    }
+
+    /// Whether a follower has yet to come to the operation with this number, and the log is kept for it.
+    pub(crate) fn is_awaited(&self, seqno: SeqNo) -> bool {
+        self.is_held(seqno.saturating_add(1))
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<SeqNo, usize>> {

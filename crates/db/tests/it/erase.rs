@@ -1,5 +1,7 @@
 //! Erasing in a database: clearing a keyspace, dropping and compacting ranges of it, and crashes amid all that.
 
+use std::ops::Bound;
+
 use esker::{Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions};
 use esker_testkit::fault_fs::FaultFs;
 
@@ -63,6 +65,33 @@ fn drop_range_and_compact_range_of_a_keyspace() {
     assert_eq!(Database::open(folder.path()).unwrap().len().unwrap(), 200);
 }
 
+#[test]
+fn drop_range_deletes_all_of_its_range_and_nothing_that_is_newer() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::builder(folder.path()).background_threads(0).open().unwrap();
+    let keyspace = db.default_keyspace();
+    for number in 0..100 {
+        db.put(format!("{number:02}"), "in a table").unwrap();
+    }
+    db.compact().unwrap();
+    db.put("50", "in memory").unwrap();
+    // No table lies inside, and what is in memory goes, too.
+    assert_eq!(keyspace.drop_range("40"..="60").unwrap().tables, 0);
+    assert_eq!(db.len().unwrap(), 79);
+    assert_eq!(keyspace.drop_range((Bound::Excluded("39"), Bound::Excluded("70"))).unwrap().tables, 0);
+    assert_eq!(keys(&keyspace)[38..42], ["38", "39", "70", "71"]);
+    let snapshot = db.snapshot().unwrap();
+    keyspace.drop_range::<&str>(..).unwrap();
+    assert_eq!(keys(&keyspace), [""; 0]);
+    assert_eq!(snapshot.scan::<&str>(..).count(), 70, "what a snapshot sees stays");
+    drop(snapshot);
+    db.put("50", "again").unwrap();
+    keyspace.drop_range("60"..).unwrap();
+    assert_eq!(keys(&keyspace), ["50"]);
+    let inverted = keyspace.drop_range("b".."a").unwrap_err();
+    assert_eq!(inverted.kind(), ErrorKind::InvalidInput);
+}
+
 /// Writes, clears and writes again.
 fn script(fs: &FaultFs, durability: Durability, steps: &mut Steps) -> Result<(), Error> {
     let db = open(fs)?;
@@ -95,5 +124,40 @@ fn script(fs: &FaultFs, durability: Durability, steps: &mut Steps) -> Result<(),
 fn clear_keeps_its_place_among_writes_after_a_crash_at_any_call() {
     for durability in [Durability::Sync, Durability::Os] {
         crash_everywhere(durability, |fs, steps| script(fs, durability, steps), |_, _, _| ());
+    }
+}
+
+fn drop_script(fs: &FaultFs, durability: Durability, steps: &mut Steps) -> Result<(), Error> {
+    let db = open(fs)?;
+    let keyspaces = both(&db)?;
+    steps.begin(|_| ());
+    for round in 0..2 {
+        for key in ["a", "c", "d", "e", "g"] {
+            steps.put(1, key, "value");
+            keyspaces[1].put_with(key, "value", durability)?;
+        }
+        keyspaces[1].compact_range("c".."f")?;
+        steps.put(1, "d", "newer");
+        keyspaces[1].put_with("d", "newer", durability)?;
+        steps.put(0, "x", "value");
+        keyspaces[0].put_with("x", "value", durability)?;
+        steps.begin(|now| {
+            now[1].retain(|key, _| !(if round == 0 { "a".."f" } else { "d".."z" }).contains(&key[..]))
+        });
+        match round {
+            0 => keyspaces[1].drop_range("a".."f")?,
+            _ => keyspaces[1].drop_range("d"..)?,
+        };
+        steps.put(0, "x", "after");
+        keyspaces[0].put_with("x", "after", durability)?;
+    }
+    Ok(())
+}
+
+/// INV-ERASE-8: a dropped range has its place among the writes of all keyspaces, whatever is lost.
+#[test]
+fn drop_range_keeps_its_place_among_writes_after_a_crash_at_any_call() {
+    for durability in [Durability::Sync, Durability::Os] {
+        crash_everywhere(durability, |fs, steps| drop_script(fs, durability, steps), |_, _, _| ());
     }
 }

@@ -25,5 +25,6 @@ mod reads;
 mod recovery;
 mod refusals;
 mod replay;
+mod replica;
 mod states;
 mod sync_mode;

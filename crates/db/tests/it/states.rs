@@ -11,6 +11,8 @@ use esker_testkit::fault_fs::FaultFs;
 use esker_testkit::fault_fs::crash::CrashPolicy;
 use esker_testkit::fault_fs::plan::FaultPlan;
 
+use crate::replica::Replica;
+
 /// The default keyspace, and the one called "other".
 pub(crate) type Contents = [BTreeMap<String, String>; 2];
 
@@ -74,7 +76,7 @@ pub(crate) fn crash_everywhere(
     let fs = FaultFs::new();
     let mut all = Steps::default();
     script(&fs, &mut all).unwrap();
-    let calls = fs.mutating_calls();
+    let (calls, mut followed) = (fs.mutating_calls(), 0);
     for call in 1..=calls + 1 {
         let fs = FaultFs::with_plan(FaultPlan::crash_at(call));
         let mut steps = Steps::default();
@@ -88,8 +90,22 @@ pub(crate) fn crash_everywhere(
             let certain = durability == Durability::Sync || policy == CrashPolicy::KeepAll;
             let from = if certain { allowed.len() - if done { 1 } else { allowed.len().min(2) } } else { 0 };
             assert!(allowed[from..].contains(&found), "{what}: {found:?}");
+            followed += usize::from(assert_followed(&db, &what));
             db.put("goes", "on").unwrap();
             look(&disk, &steps, &what);
         }
     }
+    assert!(followed > calls as usize, "{followed} feeds of the databases after {calls} calls");
+}
+
+/// What the change feed tells from the beginning on is what the database holds; false if the beginning is gone.
+fn assert_followed(db: &Database, what: &str) -> bool {
+    let mut replica = Replica::default();
+    let told = db.changes_since(0).and_then(|mut changes| replica.follow(&mut changes, usize::MAX));
+    match told {
+        Ok(_) => both(db).unwrap().iter().for_each(|keyspace| replica.assert_equals(keyspace, what)),
+        Err(Error::HistoryGone { .. }) => return false,
+        Err(error) => panic!("{what}: {error}"),
+    }
+    true
 }

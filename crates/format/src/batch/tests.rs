@@ -68,10 +68,36 @@ fn another_number_of_operations_is_an_error() {
 
 #[test]
 fn reserved_tags_are_typed_problems() {
-    for tag in [4u8, 6, 0x10, 0x80, 0xff] {
+    for tag in [4u8, 8, 0x10, 0x80, 0xff] {
         let error = BatchReader::new(&[tag, 1, 1, b'k'], 1).verify().unwrap_err();
         assert!(error.is_unsupported(), "{tag}: {error}");
     }
+}
+
+#[test]
+fn clears_and_ingestions_are_batches_by_themselves() {
+    let (clear, ingested) = (clear_batch(KeyspaceId(5)), ingested_batch(KeyspaceId(5), 300));
+    assert_eq!(clear, [6, 5, 0]);
+    assert_eq!(ingested, [7, 5, 0, 2, 0xac, 0x02]);
+    let one = |bytes: &[u8]| BatchReader::new(bytes, 1).next().unwrap().map(|o| (o.operation, o.keyspace));
+    assert_eq!(one(&clear).unwrap(), (Operation::Clear, KeyspaceId(5)));
+    assert_eq!(one(&ingested).unwrap(), (Operation::Ingested, KeyspaceId(5)));
+    let operation = BatchReader::new(&ingested, 1).next().unwrap().unwrap();
+    assert_eq!(operation.ingested_tables().unwrap(), 300);
+    assert_eq!(operation.operation.kind(), None);
+    for alone in [&clear, &ingested] {
+        let two = |a: &[u8], b: &[u8]| BatchReader::new(&[a, b].concat(), 2).verify().map(|_| ());
+        assert!(two(alone, example_batch().as_bytes().get(..6).unwrap()).is_err());
+        assert!(two(example_batch().as_bytes().get(..6).unwrap(), alone).is_err());
+        damaged(alone, |bytes| {
+            for operation in BatchReader::new(bytes, 1).flatten() {
+                let _ = operation.ingested_tables();
+            }
+        });
+    }
+    assert!(one(&[6, 5, 1, b'k']).is_err(), "the key is empty");
+    let bad = [7, 5, 0, 2, 1, 1];
+    assert!(BatchReader::new(&bad, 1).next().unwrap().unwrap().ingested_tables().is_err());
 }
 
 #[test]

@@ -11,8 +11,8 @@
 //! | 4 | length of the value, or of a range's end |
 //! | | key, value |
 //!
-//! Records are ordered by sequence number; among equals, the one pushed later comes first: sources are read newest first,
-//! so of one key's operands of one batch the oldest comes first.
+//! Records are ordered by sequence number; among equals, range tombstones come first, as they hide nothing of their own number;
+//! then the one pushed later: sources are read newest first, so of one key's operands of one batch the oldest comes first.
 //!
 //! A piece of a file is the length of its records (4 bytes), their xxh3-64 (8 bytes), and the records. The file lives no longer
 //! than the feed; the checksum is there because a disk may lie within an hour, too.
@@ -43,6 +43,7 @@ pub(crate) enum What {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
     pub(crate) seqno: SeqNo,
+    pub(crate) is_point: bool,
     pub(crate) ordinal: Reverse<u64>,
 }
 
@@ -81,7 +82,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Record<'_>, usize), DecodeError> {
         RANGE_TOMBSTONE => What::Range,
         byte => What::Point(Kind::from_u8(byte).ok_or(reader.invalid("a record has a kind"))?),
     };
-    let rank = Rank { seqno: reader.u64()?, ordinal: Reverse(reader.u64()?) };
+    let is_point = what != What::Range;
+    let rank = Rank { seqno: reader.u64()?, is_point, ordinal: Reverse(reader.u64()?) };
     let (key_len, value_len) = (reader.u32()?, reader.u32()?);
     let key = reader.bytes(key_len.into())?;
     let value = reader.bytes(value_len.into())?;

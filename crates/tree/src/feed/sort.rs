@@ -74,7 +74,7 @@ impl Sorter {
         {
             self.spill()?;
         }
-        let rank = Rank { seqno, ordinal: Reverse(self.pushed) };
+        let rank = Rank { seqno, is_point: what != What::Range, ordinal: Reverse(self.pushed) };
         self.pushed += 1;
         self.ranks.push((rank, self.buffer.len()));
         Record { what, rank, key, value }.encode(&mut self.buffer);

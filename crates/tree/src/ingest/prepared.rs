@@ -77,6 +77,12 @@ impl PreparedIngestion {
         self.tables.is_empty()
     }
 
+    /// How many tables there are.
+    #[must_use]
+    pub fn tables(&self) -> u64 {
+        self.tables.len() as u64
+    }
+
     /// Whether a memtable holds a key between the first and the last of a table: it is to be flushed before.
     #[must_use]
     pub fn overlaps_memory(&self) -> bool {

@@ -7,7 +7,7 @@ use std::ops::RangeBounds;
 use esker_mem::seqno::SeqNo;
 
 use crate::compact_range;
-use crate::erase::{self, DroppedRange};
+use crate::erase::{self, DroppedRange, PendingClear};
 use crate::error::Result;
 use crate::key_range::KeyRange;
 use crate::tree::Tree;
@@ -54,6 +54,16 @@ impl Tree {
         erase::clear(&self.0)
     }
 
+    /// The first half of a [`Self::clear`], for callers with a log: what it says is logged before it is done
+    /// ([`PendingClear::finish`]).
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::SnapshotsHeld`].
+    pub fn begin_clear(&self) -> Result<PendingClear<'_>> {
+        PendingClear::begin(&self.0)
+    }
+
     /// Deletes the tables that lie wholly inside `range`, without reading them. Cheap, and coarse: keys of the range that
     /// are in memory, or in a table with keys outside of it, stay, and so does what lies over such a table, what operands of a
     /// merge that stay may be folded onto, what a live [`crate::Snapshot`] sees and what a running compaction works on. So a
@@ -66,6 +76,20 @@ impl Tree {
     ///
     /// [`crate::Error::InvertedRange`]; what the file system says.
     pub fn drop_range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Result<DroppedRange> {
-        erase::drop_range(&self.0, &KeyRange::new(&range, self.0.order())?)
+        erase::drop_range(&self.0, &KeyRange::new(&range, self.0.order())?, SeqNo::MAX)
+    }
+
+    /// As [`Self::drop_range`], of tables only that hold nothing with a number of `seqno` or above: what was written there at the
+    /// same time stays.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn drop_range_before<K: AsRef<[u8]>>(
+        &self,
+        range: impl RangeBounds<K>,
+        seqno: SeqNo,
+    ) -> Result<DroppedRange> {
+        erase::drop_range(&self.0, &KeyRange::new(&range, self.0.order())?, seqno)
     }
 }

@@ -8,6 +8,7 @@ use esker_mem::seqno::SeqNo;
 
 use crate::error::Result;
 use crate::feed::cursor::FeedCursor;
+use crate::feed::ingested::IngestedTables;
 use crate::feed::{self, ScanSince};
 use crate::install;
 use crate::tree::Tree;
@@ -58,6 +59,13 @@ impl Tree {
     #[must_use]
     pub fn scan_seqnos(&self, seqnos: Range<SeqNo>) -> ScanSince {
         feed::scan(&self.0, seqnos)
+    }
+
+    /// What an ingestion of so many tables brought in under `seqno`, if no compaction has read any of it yet: then nothing of it
+    /// is gone, even where history is not kept. `None` otherwise; [`Self::scan_seqnos`] has it as long as history is.
+    #[must_use]
+    pub fn ingested_tables(&self, seqno: SeqNo, tables: u64) -> Option<IngestedTables> {
+        IngestedTables::find(&self.0, seqno, tables)
     }
 
     /// The least number from which on the history is complete.

@@ -1,7 +1,12 @@
 use super::*;
 
 fn record(what: What, seqno: SeqNo, ordinal: u64) -> Record<'static> {
-    Record { what, rank: Rank { seqno, ordinal: Reverse(ordinal) }, key: b"key", value: b"v" }
+    Record {
+        what,
+        rank: Rank { seqno, is_point: what != What::Range, ordinal: Reverse(ordinal) },
+        key: b"key",
+        value: b"v",
+    }
 }
 
 #[test]
