@@ -73,6 +73,23 @@ impl Ingestion {
         self.load.write_weak_tombstone(key).map_err(|error| self.keyspace.error(error))
     }
 
+    /// Adds an operand for the keyspace's merge operator, to be merged into what is older.
+    ///
+    /// # Errors
+    /// [`Error::NoMergeOperator`]; else as [`Ingestion::write`].
+    pub fn write_merge(&mut self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
+        self.load.write_merge(key, operand).map_err(|error| self.keyspace.error(error))
+    }
+
+    /// Adds a deletion of the keys from `start` up to and without `end`: of what the keyspace holds, and nothing of what is loaded
+    /// with it. Its start is not before the last key that was written; keys of the range may follow.
+    ///
+    /// # Errors
+    /// [`Error::InvertedRange`], a start before the last key, keys too long: it is left out, and the load may go on.
+    pub fn write_range_tombstone(&mut self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) -> Result<()> {
+        self.load.write_range_tombstone(start, end).map_err(|error| self.keyspace.error(error))
+    }
+
     /// Brings everything in: visible at once, and durable when this returns, whatever the database's default is.
     ///
     /// # Errors

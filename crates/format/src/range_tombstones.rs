@@ -166,6 +166,15 @@ impl RangeTombstones {
         Ok(tombstones)
     }
 
+    /// The same with `base` added to every seqno: those of an ingested table, which has its number as a whole.
+    #[must_use]
+    pub fn counting_from(mut self, base: SeqNo) -> Self {
+        for seqno in &mut self.seqnos {
+            *seqno = seqno.saturating_add(base);
+        }
+        self
+    }
+
     /// The fragments in key order.
     #[must_use]
     pub fn fragments(&self) -> &[Fragment] {

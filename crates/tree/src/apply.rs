@@ -13,7 +13,12 @@
 //! comparator's idea of one key. Merges of one key have an order all the same, that of the batch: a memtable keeps operands
 //! of one number in the order in which they come (INV-MERGE-4).
 //!
+//! Range deletes stand beside the entries of the memtable, under the same lock and number. They cover strictly smaller numbers, and so
+//! nothing of their own batch.
+//!
 //! Not here: single writes ([`crate::write`]), the batch itself ([`crate::batch`]).
+
+use std::cmp::Ordering;
 
 use esker_format::checksum::key_hash;
 use esker_mem::comparator::KeyOrder;
@@ -25,8 +30,10 @@ use esker_mem::slice::Slice;
 use crate::batch::WriteBatch;
 use crate::core::Core;
 use crate::error::{Error, Result};
-use crate::memtable::Refused;
-use crate::write::{check_lengths, replace_active};
+use crate::memtable::{Generation, Refused};
+use crate::range_tombstones::list::RangeDeletes;
+use crate::range_tombstones::span::RangeDelete;
+use crate::write::{check_lengths, check_range, replace_active};
 
 /// What a batch of more than one operation may hold, in bytes of keys and values: with a memtable's overhead that must fit one
 /// arena.
@@ -38,7 +45,8 @@ pub(crate) fn apply_batch(core: &Core, batch: &WriteBatch, seqno: SeqNo) -> Resu
     if core.merge_operator().is_none() && batch.operations().any(|(kind, ..)| kind == Kind::Merge) {
         return Err(Error::NoMergeOperator);
     }
-    let (entries, bytes) = (batch.len(), batch.key_value_bytes());
+    let range_bytes: usize = batch.ranges().map(|(start, end)| RangeDeletes::bytes_of(start, end)).sum();
+    let (entries, bytes) = (batch.len(), batch.key_value_bytes().saturating_add(range_bytes));
     loop {
         let view = core.state.view();
         let generation = &view.active;
@@ -47,13 +55,14 @@ pub(crate) fn apply_batch(core: &Core, batch: &WriteBatch, seqno: SeqNo) -> Resu
             if seqno < watermark {
                 return Ok(Err(Error::SeqnoTooOld { seqno, watermark }));
             }
-            if !writer.has_room(entries, bytes) {
+            if !generation.has_room(entries, bytes) {
                 return Err(Refused::Full);
             }
-            Ok(Ok(insert_all(&mut writer, batch, seqno)))
+            let added = insert_all(&mut writer, batch, seqno);
+            Ok(Ok(added + delete_ranges(core, generation, batch, seqno)))
         });
         match applied {
-            Ok(added) => return Ok((added? as u64, generation.memtable.allocated_bytes() as u64)),
+            Ok(added) => return Ok((added? as u64, generation.used_bytes() as u64)),
             Err(Refused::Sealed) => {}
             Err(Refused::Full) => {
                 replace_active(core, generation, Memtable::bytes_needed(entries, bytes));
@@ -73,6 +82,17 @@ fn insert_all(writer: &mut MemtableWriter<'_>, batch: &WriteBatch, seqno: SeqNo)
     added
 }
 
+/// Adds the range deletes of a batch, under the memtable's write lock.
+fn delete_ranges(core: &Core, generation: &Generation, batch: &WriteBatch, seqno: SeqNo) -> usize {
+    let order = core.order();
+    // One that ends where it begins holds no key.
+    let ranges = batch.ranges().filter(|(start, end)| order.compare(start, end) == Ordering::Less);
+    ranges
+        .map(|(start, end)| RangeDelete { start: Slice::new(start), end: Slice::new(end), seqno })
+        .map(|range| generation.ranges.add(range, order))
+        .sum()
+}
+
 /// Refuses a batch that cannot be applied as a whole.
 fn check(order: &KeyOrder, batch: &WriteBatch, seqno: SeqNo) -> Result<()> {
     if seqno >= MAX_SEQNO {
@@ -80,6 +100,9 @@ fn check(order: &KeyOrder, batch: &WriteBatch, seqno: SeqNo) -> Result<()> {
     }
     for (_, key, value) in batch.operations() {
         check_lengths(key, value)?;
+    }
+    for (start, end) in batch.ranges() {
+        check_range(order, start, end)?;
     }
     let bytes = batch.key_value_bytes().saturating_add(batch.len());
     if batch.len() > 1 && bytes > MAX_BATCH_BYTES {

@@ -10,7 +10,8 @@ use esker_mem::kind::Kind;
 /// Writes that become visible together: see [`crate::Tree::apply_batch`].
 ///
 /// All get the same sequence number, so there is no order among them: a key may be written once, or merged any number of
-/// times, in the order of the batch.
+/// times, in the order of the batch. A range delete takes what was there before the batch; what the batch itself writes
+/// stays, wherever in the batch it stands.
 ///
 /// ```
 /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter, WriteBatch};
@@ -30,6 +31,15 @@ pub struct WriteBatch {
     /// Keys and values, one after the other.
     bytes: Vec<u8>,
     operations: Vec<Operation>,
+    ranges: Vec<RangeOperation>,
+}
+
+/// One range delete: its start begins at `at`, and its end behind that.
+#[derive(Clone, Copy, Debug)]
+struct RangeOperation {
+    at: usize,
+    start_len: usize,
+    end_len: usize,
 }
 
 /// One operation: its key and its value begin at `at`.
@@ -51,7 +61,11 @@ impl WriteBatch {
     /// An empty batch with room for `operations` whose keys and values take `bytes` bytes in total.
     #[must_use]
     pub fn with_capacity(operations: usize, bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), operations: Vec::with_capacity(operations) }
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            operations: Vec::with_capacity(operations),
+            ranges: Vec::new(),
+        }
     }
 
     /// Sets `key` to `value`.
@@ -74,16 +88,24 @@ impl WriteBatch {
         self.push(Kind::Merge, key.as_ref(), operand.as_ref());
     }
 
+    /// Deletes the keys from `start` up to and without `end`, as [`crate::Tree::remove_range`]: of what is older than the batch.
+    pub fn remove_range(&mut self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) {
+        let (start, end) = (start.as_ref(), end.as_ref());
+        self.ranges.push(RangeOperation { at: self.bytes.len(), start_len: start.len(), end_len: end.len() });
+        self.bytes.extend_from_slice(start);
+        self.bytes.extend_from_slice(end);
+    }
+
     /// The number of operations.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.operations.len()
+        self.operations.len() + self.ranges.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.operations.is_empty()
+        self.len() == 0
     }
 
     /// Bytes of all keys and values.
@@ -96,9 +118,20 @@ impl WriteBatch {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.operations.clear();
+        self.ranges.clear();
     }
 
-    /// The operations in the order in which they were added: kind, key, value.
+    /// The range deletes: start, end.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.ranges.iter().map(|range| {
+            let RangeOperation { at, start_len, end_len } = *range;
+            let (start, rest) =
+                self.bytes.get(at..).unwrap_or_default().split_at_checked(start_len).unwrap_or_default();
+            (start, rest.get(..end_len).unwrap_or_default())
+        })
+    }
+
+    /// The other operations in the order in which they were added: kind, key, value.
     pub(crate) fn operations(&self) -> impl Iterator<Item = (Kind, &[u8], &[u8])> {
         self.operations.iter().map(|operation| {
             let Operation { kind, at, key_len, value_len } = *operation;

@@ -12,4 +12,5 @@ pub(crate) mod ascending;
 pub(crate) mod files;
 pub(crate) mod load;
 pub(crate) mod prepared;
+mod ranges;
 pub(crate) mod writer;

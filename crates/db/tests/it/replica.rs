@@ -219,18 +219,22 @@ impl Run {
         }
     }
 
-    /// A bulk load of some values and tombstones.
+    /// A bulk load of some values, operands and tombstones, and of a range delete before them.
     fn load(&mut self, keyspace: &Keyspace) {
         let mut load = keyspace.ingestion().unwrap();
         let keys: std::collections::BTreeSet<String> = (0..self.below(40)).map(|_| self.key()).collect();
+        if self.below(3) == 0 {
+            let (start, end) = self.range();
+            load.write_range_tombstone(start, end).unwrap();
+        }
         for key in &keys {
-            match self.below(4) {
+            match self.below(6) {
                 0 => load.write_tombstone(key).unwrap(),
+                1 => load.write_merge(key, self.value()).unwrap(),
                 _ => load.write(key, self.value()).unwrap(),
             }
         }
-        load.finish().unwrap();
-        self.ingestions += usize::from(!keys.is_empty());
+        self.ingestions += usize::from(load.finish().unwrap().seqno.is_some());
     }
 
     /// Two files of neighbouring keys, as one ingestion.

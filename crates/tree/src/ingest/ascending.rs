@@ -15,6 +15,18 @@ pub(crate) struct Ascending {
 }
 
 impl Ascending {
+    /// Refuses a key before the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeysNotAscending`].
+    pub(crate) fn check_not_before(&self, key: &[u8], order: &KeyOrder) -> Result<()> {
+        if self.has_begun && order.compare(&self.last, key) == Ordering::Greater {
+            return Err(Error::KeysNotAscending { previous: Slice::new(&self.last), given: Slice::new(key) });
+        }
+        Ok(())
+    }
+
     /// Takes the next key.
     ///
     /// # Errors

@@ -101,7 +101,7 @@ fn ways(mode: IngestMode) -> &'static [Way] {
 /// Refuses a file that cannot be ingested.
 fn check(core: &Core, path: &Path, meta: &AddedTable, mode: IngestMode) -> Result<()> {
     let refuse = |reason| Err(Error::NotIngestible { path: path.to_path_buf(), reason });
-    if meta.entries == 0 {
+    if meta.entries == 0 && meta.range_tombstones == 0 {
         return refuse("it holds no entry");
     }
     if meta.highest_seqno != 0 {

@@ -1,5 +1,7 @@
 //! Bulk load: sorted entries become tables in the tree's folder, past the memtables.
 //!
+//! A range tombstone goes to the table that its start falls into, and as far as it reaches on, to those behind it.
+//!
 //! Cost: each entry is written once, and as a rule never again, since the tables go as deep as they can. Nothing is read until
 //! the end, when all of it is.
 
@@ -11,6 +13,7 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::ingest::ascending::Ascending;
 use crate::ingest::prepared::{IngestOutcome, PreparedIngestion};
+use crate::ingest::ranges::PendingRanges;
 use crate::table::writer::TableWriter;
 use crate::version::LEVELS;
 use crate::write::check_lengths;
@@ -38,11 +41,13 @@ pub struct AnyIngestion {
     prepared: PreparedIngestion,
     writer: Option<TableWriter>,
     keys: Ascending,
+    ranges: PendingRanges,
 }
 
 impl AnyIngestion {
     pub(crate) fn new(core: &Arc<Core>) -> Self {
-        Self { prepared: PreparedIngestion::new(core), writer: None, keys: Ascending::default() }
+        let prepared = PreparedIngestion::new(core);
+        Self { prepared, writer: None, keys: Ascending::default(), ranges: PendingRanges::default() }
     }
 
     /// Adds a value.
@@ -73,6 +78,45 @@ impl AnyIngestion {
         self.add(key.as_ref(), Kind::SingleDelete, &[])
     }
 
+    /// Adds an operand, to be merged into what is older: as [`crate::Tree::merge`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMergeOperator`]; else as [`Self::write`].
+    pub fn write_merge(&mut self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
+        if self.prepared.core().merge_operator().is_none() {
+            return Err(Error::NoMergeOperator);
+        }
+        self.add(key.as_ref(), Kind::Merge, operand.as_ref())
+    }
+
+    /// Adds a deletion of the keys from `start` up to and without `end`, as [`crate::Tree::remove_range`]: of what is in the tree,
+    /// and nothing of what is loaded with it. Its start is not before the last key that was written; keys of the range may follow.
+    ///
+    /// ```
+    /// # use esker_tree::{Config, SeqNo, SequenceNumberCounter};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let seqno = SequenceNumberCounter::default();
+    /// # let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default()).open()?;
+    /// tree.insert("2026-01-01", "old", seqno.next())?;
+    /// let mut ingestion = tree.ingestion()?;
+    /// ingestion.write_range_tombstone("2026-01", "2026-02")?;
+    /// ingestion.write("2026-01-02", "new")?;
+    /// ingestion.finish()?;
+    /// assert_eq!(tree.len(SeqNo::MAX)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvertedRange`], [`Error::KeyTooLong`], [`Error::KeysNotAscending`]: it is left out, and the load may go on.
+    pub fn write_range_tombstone(&mut self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) -> Result<()> {
+        let (start, end) = (start.as_ref(), end.as_ref());
+        let order = self.prepared.core().order();
+        self.keys.check_not_before(start, order)?;
+        self.ranges.add(start, end, order).map(|_| ())
+    }
+
     /// Brings everything in under the next number of the tree's generator, all at once, durably; then raises the visible
     /// number above it. Memtables that overlap are flushed first.
     ///
@@ -90,7 +134,13 @@ impl AnyIngestion {
     ///
     /// What the file system says.
     pub fn prepare(mut self) -> Result<PreparedIngestion> {
-        self.end_table()?;
+        if self.writer.is_none() && !self.ranges.is_empty() {
+            self.writer = Some(begin(self.prepared.core())?);
+        }
+        if let Some(mut writer) = self.writer.take() {
+            self.ranges.finish(&mut writer, self.prepared.core().order());
+            self.prepared.tables.push(writer.finish()?);
+        }
         if !self.prepared.is_empty() {
             let folder = self.prepared.core().config.own_folder();
             folder.fs.sync_dir(folder.path).map_err(|e| Error::io("sync", folder.path, e))?;
@@ -110,9 +160,14 @@ impl AnyIngestion {
         }
     }
 
+    /// Ends the table behind its last key, unless a range forbids that.
     fn end_table(&mut self) -> Result<()> {
-        if let Some(writer) = self.writer.take() {
+        let Some(mut writer) = self.writer.take() else { return Ok(()) };
+        let last = writer.last_key().map(<[u8]>::to_vec).unwrap_or_default();
+        if self.ranges.end_behind(&last, &mut writer, self.prepared.core().order()) {
             self.prepared.tables.push(writer.finish()?);
+        } else {
+            self.writer = Some(writer);
         }
         Ok(())
     }

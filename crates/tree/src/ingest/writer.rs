@@ -14,6 +14,7 @@ use esker_mem::slice::UserKey;
 
 use crate::error::{Error, Result};
 use crate::ingest::ascending::Ascending;
+use crate::ingest::ranges::PendingRanges;
 use crate::names;
 use crate::options::Config;
 use crate::table::writer as table;
@@ -41,6 +42,8 @@ use crate::write::check_lengths;
 pub struct TableWriter {
     inner: table::TableWriter,
     keys: Ascending,
+    ranges: PendingRanges,
+    has_merge_operator: bool,
     fs: SharedFs,
     order: KeyOrder,
     path: PathBuf,
@@ -58,9 +61,11 @@ pub struct TableFileInfo {
     pub entries: u64,
     /// Tombstones among them.
     pub tombstones: u64,
-    /// The first key.
+    /// Spans of keys that it deletes.
+    pub range_tombstones: u64,
+    /// The first key, of entries and spans.
     pub smallest: UserKey,
-    /// The last key.
+    /// The last key; where a span reaches farther than the entries, its end.
     pub largest: UserKey,
     /// The checksum of the whole file, as [`esker_format::table_checksum`] has it: that of [`crate::TableInfo`] once it is ingested.
     pub checksum: u64,
@@ -86,7 +91,9 @@ impl TableWriter {
             }
             error => error,
         })?;
-        Ok(Self { inner, keys: Ascending::default(), fs, order, path })
+        let (keys, ranges) = (Ascending::default(), PendingRanges::default());
+        let has_merge_operator = config.merge_operator.is_some();
+        Ok(Self { inner, keys, ranges, has_merge_operator, fs, order, path })
     }
 
     /// Adds a value.
@@ -117,6 +124,29 @@ impl TableWriter {
         self.add(key.as_ref(), Kind::SingleDelete, &[])
     }
 
+    /// Adds an operand, to be merged into what is older: as [`crate::Tree::merge`]. Only trees with the merge operator of that name
+    /// take the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMergeOperator`] if the `config` of the writer has none; else as [`Self::write`].
+    pub fn write_merge(&mut self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
+        if !self.has_merge_operator {
+            return Err(Error::NoMergeOperator);
+        }
+        self.add(key.as_ref(), Kind::Merge, operand.as_ref())
+    }
+
+    /// Adds a deletion of the keys from `start` up to and without `end`, as [`crate::Tree::remove_range`]: of what is in the tree,
+    /// and nothing of the file itself. Ranges may come in any order, before, amid and behind the keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvertedRange`], [`Error::KeyTooLong`]: it is left out, and the file may go on.
+    pub fn write_range_tombstone(&mut self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) -> Result<()> {
+        self.ranges.add(start.as_ref(), end.as_ref(), &self.order).map(|_| ())
+    }
+
     /// What the file would be if it ended now, roughly, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
@@ -128,10 +158,11 @@ impl TableWriter {
     /// # Errors
     ///
     /// [`Error::NotIngestible`] if nothing was written; what the file system says. There is no file then.
-    pub fn finish(self) -> Result<TableFileInfo> {
-        if self.inner.is_empty() {
+    pub fn finish(mut self) -> Result<TableFileInfo> {
+        if self.inner.is_empty() && self.ranges.is_empty() {
             return Err(Error::NotIngestible { path: self.path, reason: "it holds no entry" });
         }
+        let range_tombstones = self.ranges.finish(&mut self.inner, &self.order);
         let meta = self.inner.finish()?;
         let folder = match self.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -143,6 +174,7 @@ impl TableWriter {
             size_bytes: meta.file_bytes,
             entries: meta.entries,
             tombstones: meta.point_tombstones,
+            range_tombstones,
             smallest: meta.smallest_key,
             largest: meta.largest_key,
             checksum: meta.file_checksum.unwrap_or_default(),

@@ -112,7 +112,9 @@ impl Table {
         let range_tombstones = match footer.range_tombstones {
             Some(at) => {
                 let payload = block(BlockType::RangeTombstones, at)?;
-                Some(Arc::new(RangeTombstones::decode(&payload, &source.order).map_err(corrupt)?))
+                let decoded = RangeTombstones::decode(&payload, &source.order).map_err(corrupt)?;
+                // INV-INGEST-3.
+                Some(Arc::new(decoded.counting_from(meta.global_seqno.unwrap_or(0))))
             }
             None => None,
         };

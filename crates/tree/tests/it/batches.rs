@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use esker_env::memory::MemFs;
 use esker_tree::{
-    Config, Error, ErrorKind, MAX_SEQNO, SeqNo, SequenceNumberCounter, Tree, UserComparator, WriteBatch,
+    Config, Error, ErrorKind, MAX_SEQNO, ScanSinceEvent, SeqNo, SequenceNumberCounter, Tree, UserComparator,
+    WriteBatch,
 };
 
 fn config() -> (Config, SequenceNumberCounter, SequenceNumberCounter) {
@@ -176,4 +177,74 @@ fn apply_batch_is_seen_as_a_whole() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(tree.len(SeqNo::MAX).unwrap(), 50);
+}
+
+/// INV-FEED-8: a range delete of a batch takes what is older, wherever it stands, and a feed tells it first.
+#[test]
+fn apply_batch_with_range_deletes_takes_what_is_older_than_the_batch() {
+    let seqno = SequenceNumberCounter::default();
+    let tree = Config::new("tree", seqno.clone(), SequenceNumberCounter::default())
+        .with_fs(MemFs::new())
+        .open()
+        .unwrap();
+    for key in ["a", "b", "c", "d"] {
+        tree.insert(key, "old", seqno.next()).unwrap();
+    }
+    let mut batch = WriteBatch::new();
+    batch.insert("b", "new");
+    batch.remove_range("a", "c");
+    batch.remove_range("d", "d");
+    batch.insert("bb", "new");
+    assert_eq!((batch.len(), batch.key_value_bytes()), (4, 13));
+    let at = seqno.next();
+    tree.apply_batch(batch.clone(), at).unwrap();
+    let keys = |bound| -> Vec<String> {
+        let keys = tree.iter(bound).unwrap().map(|entry| entry.key().unwrap());
+        keys.map(|key| String::from_utf8(key.to_vec()).unwrap()).collect()
+    };
+    for flushed in [false, true] {
+        if flushed {
+            tree.flush_active_memtable(0).unwrap();
+        }
+        assert_eq!(keys(SeqNo::MAX), ["b", "bb", "c", "d"]);
+        assert_eq!(keys(at), ["a", "b", "c", "d"], "all of it is one point in time");
+        let events: Vec<_> = tree.scan_since_seqno(at).map(|event| event.unwrap()).collect();
+        assert_eq!(events.len(), 3);
+        assert!(
+            matches!(&events[0], ScanSinceEvent::RangeTombstone { start, end, .. } if (&**start, &**end) == (b"a", b"c"))
+        );
+        assert!(events[1..].iter().all(|event| matches!(event, ScanSinceEvent::Insert { .. })));
+    }
+    batch.clear();
+    assert!(batch.is_empty());
+    batch.insert("z", "never");
+    batch.remove_range("z", "a");
+    assert!(matches!(tree.apply_batch(batch, seqno.next()), Err(Error::InvertedRange)));
+    let mut batch = WriteBatch::new();
+    batch.remove_range("a", [b'z'; 65_536]);
+    assert!(matches!(tree.apply_batch(batch, seqno.next()), Err(Error::KeyTooLong { .. })));
+    assert_eq!(tree.get("z", SeqNo::MAX).unwrap(), None);
+}
+
+/// INV-BATCH-1: range deletes count for the room that a batch needs.
+#[test]
+fn apply_batch_with_many_range_deletes_lies_in_one_memtable() {
+    let seqno = SequenceNumberCounter::default();
+    let tree = Config::new("tree", seqno.clone(), SequenceNumberCounter::default())
+        .with_fs(MemFs::new())
+        .memtable_capacity_bytes(64 << 10)
+        .open()
+        .unwrap();
+    for round in 0..20 {
+        let mut batch = WriteBatch::new();
+        for number in 0..40 {
+            batch.remove_range(format!("{number:02}"), format!("{:02}", number + 1));
+            batch.insert(format!("{number:02} {round}"), "value");
+        }
+        tree.apply_batch(batch, seqno.next()).unwrap();
+        assert_eq!(tree.len(SeqNo::MAX).unwrap(), 40);
+    }
+    assert!(tree.memtable_stats().sealed > 3, "{:?}", tree.memtable_stats());
+    tree.flush_active_memtable(0).unwrap();
+    assert_eq!(tree.len(SeqNo::MAX).unwrap(), 40);
 }

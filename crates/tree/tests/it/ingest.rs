@@ -12,8 +12,8 @@ use esker_testkit::fault_fs::plan::{FaultPlan, InjectedError, Strike};
 use esker_testkit::workload::keys::scramble;
 use esker_tree::compaction::major::Major;
 use esker_tree::{
-    CancelToken, Config, Error, ErrorKind, IngestMode, IngestOptions, LevelPolicy, Leveled, SeqNo,
-    SequenceNumberCounter, TableWriter, Tree,
+    AppendOperator, CancelToken, Codec, Config, Error, ErrorKind, IngestMode, IngestOptions, LevelPolicy,
+    Leveled, ScanSinceEvent, SeqNo, SequenceNumberCounter, TableWriter, Tree,
 };
 
 use crate::model::Reversed;
@@ -48,6 +48,12 @@ impl Bench {
         let Self { fs, tree, .. } = self;
         drop(tree);
         Self::on(fs)
+    }
+
+    /// The same, once `look` was had at the tree.
+    fn reopened_after(self, look: impl FnOnce(&Tree)) -> Self {
+        look(&self.tree);
+        self.reopened()
     }
 
     fn put(&self, key: &str, value: &str) {
@@ -159,6 +165,150 @@ fn ingestion_keeps_its_number_through_a_compaction_that_copies_blocks() {
     assert_eq!(bench.at(snapshot.bound()), before);
     assert_eq!(bench.tree.get("key150", snapshot.bound()).unwrap(), None);
     assert_eq!(bench.at(SeqNo::MAX).len(), 302);
+}
+
+/// INV-RANGE-7, INV-INGEST-3: a range tombstone counts as of the number of its ingestion, for what is older and nothing else.
+#[test]
+fn ingestion_write_range_tombstone_deletes_what_is_older() {
+    for by_file in [false, true] {
+        let bench = Bench::new();
+        for key in ["a", "b", "c", "d", "e", "x"] {
+            bench.put(key, "old");
+        }
+        bench.flush();
+        bench.settle();
+        bench.put("bb", "in memory");
+        let snapshot = bench.tree.snapshot(bench.seqno.get()).unwrap();
+        let before = bench.seqno.get();
+        if by_file {
+            let mut writer = TableWriter::create("ranges.table", &config(&bench.fs, &bench.seqno)).unwrap();
+            writer.write("c", "new").unwrap();
+            writer.write_range_tombstone("b", "d").unwrap();
+            writer.write_range_tombstone("x", "x").unwrap();
+            assert!(matches!(writer.write_range_tombstone("d", "b"), Err(Error::InvertedRange)));
+            writer.write_range_tombstone("a", "b").unwrap();
+            writer.write_range_tombstone("bb", "cc").unwrap();
+            let info = writer.finish().unwrap();
+            assert_eq!((info.entries, info.range_tombstones), (1, 1), "what touches is one");
+            assert_eq!((&*info.smallest, &*info.largest), (b"a".as_slice(), b"d".as_slice()));
+            bench.ingest(&["ranges.table"]).unwrap();
+        } else {
+            let mut load = bench.tree.ingestion().unwrap();
+            load.write_range_tombstone("a", "b").unwrap();
+            load.write_range_tombstone("b", "d").unwrap();
+            assert!(matches!(load.write_range_tombstone("d", "b"), Err(Error::InvertedRange)));
+            let long = load.write_range_tombstone("d", [b'd'; 65_536]);
+            assert!(matches!(long, Err(Error::KeyTooLong { .. })));
+            load.write("c", "new").unwrap();
+            let late = load.write_range_tombstone("bb", "z");
+            assert!(matches!(late, Err(Error::KeysNotAscending { .. })));
+            assert_eq!(load.finish().unwrap().tables, 1);
+        }
+        bench.put("b", "after");
+        let pairs = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let now = pairs(&[("b", "after"), ("c", "new"), ("d", "old"), ("e", "old"), ("x", "old")]);
+        assert_eq!(bench.at(SeqNo::MAX), now);
+        assert_eq!(bench.get("a"), None);
+        assert_eq!(bench.at(before).len(), 7, "a snapshot of before sees what was there");
+        let bench = bench.reopened_after(|tree| {
+            assert!(tree.verify().damage.is_empty());
+            drop(snapshot);
+        });
+        assert_eq!(bench.at(SeqNo::MAX).len(), 4 + usize::from(bench.get("b").is_some()));
+        bench.put("b", "after");
+        assert_eq!(bench.at(SeqNo::MAX), now);
+        assert!(bench.tree.verify().damage.is_empty());
+        bench.flush();
+        bench.tree.major_compact(1 << 20, SeqNo::MAX).unwrap();
+        assert_eq!(bench.at(SeqNo::MAX), now);
+        assert_eq!(bench.tree.tables().iter().map(|table| table.range_tombstones).sum::<u64>(), 0);
+    }
+}
+
+/// INV-RANGE-7: a range over several tables lies in each of them as far as it reaches, under any order.
+#[test]
+fn ingestion_write_range_tombstone_over_many_tables() {
+    for reversed in [false, true] {
+        let (fs, seqno): (SharedFs, _) = (Arc::new(MemFs::new()), SequenceNumberCounter::default());
+        let config = config(&fs, &seqno).data_block_compression_policy(LevelPolicy::all(Codec::None));
+        let config = if reversed { config.comparator(Arc::new(Reversed)) } else { config };
+        let tree = config.open().unwrap();
+        let mut keys: Vec<String> = (0..400).map(|number| format!("{number:03}")).collect();
+        if reversed {
+            keys.reverse();
+        }
+        for key in &keys {
+            tree.insert(key, "old", seqno.next()).unwrap();
+        }
+        tree.flush_active_memtable(0).unwrap();
+        let mut load = tree.ingestion().unwrap();
+        load.write_range_tombstone(&keys[50], &keys[350]).unwrap();
+        // Two tables of 64 MiB and more.
+        let value = vec![7; 1 << 20];
+        for key in keys[..145].iter().filter(|key| !key.ends_with('9')) {
+            load.write(key, &value).unwrap();
+        }
+        let outcome = load.finish().unwrap();
+        assert_eq!(outcome.tables, if reversed { 1 } else { 3 }, "other orders cannot part a range");
+        assert!(tree.verify().damage.is_empty());
+        let is_live = |at: usize, key: &str| !(50..350).contains(&at) || (at < 145 && !key.ends_with('9'));
+        for (at, key) in keys.iter().enumerate() {
+            assert_eq!(tree.contains_key(key, SeqNo::MAX).unwrap(), is_live(at, key), "{key}");
+        }
+        let live = keys.iter().enumerate().filter(|(at, key)| is_live(*at, key)).count();
+        assert_eq!(tree.len(SeqNo::MAX).unwrap(), live);
+        // The feed tells one range delete, first of all.
+        let mut events = tree.scan_since_seqno(outcome.seqno.unwrap());
+        let first = events.next().unwrap().unwrap();
+        assert!(
+            matches!(&first, ScanSinceEvent::RangeTombstone { start, end, .. }
+                if **start == *keys[50].as_bytes() && **end == *keys[350].as_bytes()),
+            "{first:?}"
+        );
+        assert!(!events.any(|event| matches!(event, Ok(ScanSinceEvent::RangeTombstone { .. }))));
+    }
+}
+
+#[test]
+fn ingestion_write_merge_folds_onto_what_is_older() {
+    let (fs, seqno): (SharedFs, _) = (Arc::new(MemFs::new()), SequenceNumberCounter::default());
+    let appending = config(&fs, &seqno).with_merge_operator(Arc::new(AppendOperator::new(",")));
+    let tree = appending.open().unwrap();
+    tree.insert("a", "old", seqno.next()).unwrap();
+    let mut load = tree.ingestion().unwrap();
+    load.write_merge("a", "load").unwrap();
+    load.write_merge("b", "load").unwrap();
+    assert!(matches!(load.write_merge("b", "twice"), Err(Error::KeysNotAscending { .. })));
+    load.finish().unwrap();
+    let mut writer = tree.table_writer("merges.table").unwrap();
+    writer.write_range_tombstone("b", "c").unwrap();
+    writer.write_merge("a", "file").unwrap();
+    writer.write_merge("b", "file").unwrap();
+    writer.finish().unwrap();
+    tree.ingest_files(["merges.table"], IngestOptions::default()).unwrap();
+    let text = |key: &str| {
+        tree.get(key, SeqNo::MAX).unwrap().map(|value| String::from_utf8(value.to_vec()).unwrap())
+    };
+    for compacted in [false, true] {
+        if compacted {
+            tree.flush_active_memtable(0).unwrap();
+            tree.major_compact(1 << 20, SeqNo::MAX).unwrap();
+        }
+        assert_eq!(text("a").as_deref(), Some("old,load,file"));
+        assert_eq!(text("b").as_deref(), Some("file"), "the range came with it, and hides what is older");
+    }
+    // Without an operator there are no operands, and a tree without it takes no such file.
+    let plain = Bench::new();
+    assert!(matches!(plain.tree.ingestion().unwrap().write_merge("a", "1"), Err(Error::NoMergeOperator)));
+    let mut writer = plain.tree.table_writer("plain.table").unwrap();
+    assert!(matches!(writer.write_merge("a", "1"), Err(Error::NoMergeOperator)));
+    drop(writer);
+    let other = Config::new("other", seqno.clone(), seqno).with_shared_fs(Arc::clone(&fs)).open().unwrap();
+    let refused = other.ingest_files(["merges.table"], IngestOptions::default()).unwrap_err();
+    assert!(matches!(refused, Error::WrongMergeOperator { .. }), "{refused}");
+    assert!(other.is_empty(SeqNo::MAX).unwrap());
 }
 
 #[test]
