@@ -299,9 +299,13 @@ impl Database {
     /// What the log still has comes from there; the rest comes from tables, as far as history was kept
     /// ([`Self::set_feed_horizon`]). Of dropped keyspaces nothing is told.
     ///
-    /// A limit of today: what ingestion brings in is not in the log, so it is told only while the feed reads tables, and missing while it
-    /// reads the log; that a keyspace was cleared, or a range dropped, is not told at all. Whoever does either has those who follow
-    /// read the database again.
+    /// Everything that changes what a keyspace holds is told in its place: writes, what ingestions brought in, clears, and
+    /// dropped ranges, as the deletes that they are. So whoever applies the changes to a copy of the database as it was has a copy of the
+    /// database as it is. What an ingestion brought in has one number, its range deletes first; the rest comes in no order of keys.
+    ///
+    /// An ingestion is not in the log but in tables: they are kept for a feed that lives, about as much as of the log. A feed that is
+    /// resumed later finds them until a compaction reads them, and longer with a horizon ([`Self::set_feed_horizon`]); a clear takes
+    /// that history with it.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;

@@ -93,6 +93,8 @@ pub enum PlantedBug {
     PublishBeforeAppend,
     /// A recovery leaves range deletes out.
     ForgetRangeDeletes,
+    /// A recovery does not do the clears that the log names and the manifests do not.
+    ForgetClears,
 }
 
 /// The bytes of frames that [`Durability::Buffered`] may hold back.

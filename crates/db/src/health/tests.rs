@@ -46,3 +46,12 @@ fn closed_stays_closed() {
     assert!(matches!(health.check_open(), Err(Error::Closed)));
     assert!(matches!(health.resume(), Err(Error::Closed)));
 }
+
+#[test]
+fn what_the_log_has_and_the_tables_have_not_is_final() {
+    let health = Health::default();
+    health.fail_finally(full_disk());
+    assert!(matches!(health.resume(), Err(Error::ReadOnly { can_resume: false, .. })));
+    let kind = health.check_writable().map_err(|error| error.kind());
+    assert_eq!(kind, Err(ErrorKind::ReadOnly));
+}

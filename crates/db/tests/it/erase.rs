@@ -2,10 +2,13 @@
 
 use std::ops::Bound;
 
-use esker::{Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions};
+use esker::{Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, PlantedBug};
 use esker_testkit::fault_fs::FaultFs;
+use esker_testkit::fault_fs::crash::CrashPolicy;
+use esker_testkit::fault_fs::plan::{CallKind, FaultPlan, InjectedError, Strike};
 
-use crate::states::{Steps, both, crash_everywhere, open};
+use crate::replica::Replica;
+use crate::states::{Steps, both, contents, crash_everywhere, open, open_with};
 
 fn keys(keyspace: &Keyspace) -> Vec<String> {
     keyspace.iter().map(|entry| String::from_utf8(entry.unwrap().0.to_vec()).unwrap()).collect()
@@ -78,7 +81,10 @@ fn drop_range_deletes_all_of_its_range_and_nothing_that_is_newer() {
     // No table lies inside, and what is in memory goes, too.
     assert_eq!(keyspace.drop_range("40"..="60").unwrap().tables, 0);
     assert_eq!(db.len().unwrap(), 79);
-    assert_eq!(keyspace.drop_range((Bound::Excluded("39"), Bound::Excluded("70"))).unwrap().tables, 0);
+    assert_eq!(
+        keyspace.drop_range::<&str>((Bound::Excluded("39"), Bound::Excluded("70"))).unwrap().tables,
+        0
+    );
     assert_eq!(keys(&keyspace)[38..42], ["38", "39", "70", "71"]);
     let snapshot = db.snapshot().unwrap();
     keyspace.drop_range::<&str>(..).unwrap();
@@ -142,7 +148,8 @@ fn drop_script(fs: &FaultFs, durability: Durability, steps: &mut Steps) -> Resul
         steps.put(0, "x", "value");
         keyspaces[0].put_with("x", "value", durability)?;
         steps.begin(|now| {
-            now[1].retain(|key, _| !(if round == 0 { "a".."f" } else { "d".."z" }).contains(&key[..]))
+            let dropped = if round == 0 { "a".."f" } else { "d".."z" };
+            now[1].retain(|key, _| !dropped.contains(&key.as_str()));
         });
         match round {
             0 => keyspaces[1].drop_range("a".."f")?,
@@ -160,4 +167,49 @@ fn drop_range_keeps_its_place_among_writes_after_a_crash_at_any_call() {
     for durability in [Durability::Sync, Durability::Os] {
         crash_everywhere(durability, |fs, steps| drop_script(fs, durability, steps), |_, _, _| ());
     }
+}
+
+/// INV-ERASE-9: a clear that fails is as if it had not been, or the next opening does it; in between nobody writes.
+#[test]
+fn clear_that_fails_is_done_by_the_next_open_if_the_log_has_it() {
+    let (mut undone, mut redone) = (0, 0);
+    for kind in [CallKind::Write, CallKind::Sync] {
+        for nth in 1..=4 {
+            let fs = FaultFs::new();
+            let db = open(&fs).unwrap();
+            let [default, other] = both(&db).unwrap();
+            other.put("flushed", "1").unwrap();
+            db.flush().unwrap();
+            other.put("in memory", "2").unwrap();
+            default.put("stays", "3").unwrap();
+            db.persist(Durability::Sync).unwrap();
+            fs.set_plan(FaultPlan::error(Strike::NthOf(kind, nth), InjectedError::StorageFull));
+            let failed = other.clear().is_err();
+            fs.set_plan(FaultPlan::default());
+            let before = contents(&db);
+            let resumed = db.resume().and_then(|()| default.put("later", "4"));
+            drop((default, other, db));
+            let copy = fs.crash(CrashPolicy::KeepAll);
+            let db = open(&fs).unwrap();
+            let after = contents(&db);
+            if failed && before != after && resumed.is_err() {
+                assert!(!before[1].is_empty() && after[1].is_empty(), "{kind:?} {nth}: {after:?}");
+                // Without the replay's doing it would not be done.
+                let forgetful = open_with(&copy, PlantedBug::ForgetClears).unwrap();
+                assert_eq!(contents(&forgetful), before, "{kind:?} {nth}");
+                redone += 1;
+            } else {
+                assert_eq!(after[1].is_empty(), !failed, "{kind:?} {nth}");
+                undone += usize::from(failed);
+            }
+            assert_eq!(after[0].contains_key("later"), resumed.is_ok(), "{kind:?} {nth}");
+            let mut replica = Replica::default();
+            let told = db.changes_since(0).and_then(|mut changes| replica.follow(&mut changes, usize::MAX));
+            match told {
+                Ok(_) => both(&db).unwrap().iter().for_each(|keyspace| replica.assert_equals(keyspace, "")),
+                Err(error) => assert!(matches!(error, Error::HistoryGone { .. }), "{error}"),
+            }
+        }
+    }
+    assert!(redone > 0 && undone > 0, "{redone} {undone}");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use esker::{Database, Durability, Error, Keyspace, KeyspaceOptions};
+use esker::{Builder, Database, Durability, Error, Keyspace, KeyspaceOptions, PlantedBug};
 use esker_env::clock::ManualClock;
 use esker_env::fs::SharedFs;
 use esker_env::random::SeededRandom;
@@ -18,6 +18,15 @@ pub(crate) type Contents = [BTreeMap<String, String>; 2];
 
 /// A database that makes the same calls each time: small memtables, no threads, a clock that stands still.
 pub(crate) fn open_at(fs: &FaultFs, path: &str) -> Result<Database, Error> {
+    builder(fs, path).open()
+}
+
+/// The same with a fault in it.
+pub(crate) fn open_with(fs: &FaultFs, bug: PlantedBug) -> Result<Database, Error> {
+    builder(fs, "/db").planted_bug(bug).open()
+}
+
+fn builder(fs: &FaultFs, path: &str) -> Builder {
     let shared: SharedFs = Arc::new(fs.clone());
     Database::builder(path)
         .fs(shared)
@@ -27,7 +36,6 @@ pub(crate) fn open_at(fs: &FaultFs, path: &str) -> Result<Database, Error> {
         .memory_budget(4 << 20)
         .memtable_bytes(64 << 10)
         .log_segment_bytes(16 << 10)
-        .open()
 }
 
 pub(crate) fn open(fs: &FaultFs) -> Result<Database, Error> {

@@ -117,6 +117,29 @@ fn clear_is_refused_while_a_snapshot_lives() {
 }
 
 /// INV-ERASE-4: a flush that has written its table when the tree is cleared gives the table up.
+/// INV-ERASE-7: the replay floor tells whoever has a log whether the clear that it names was done.
+#[test]
+fn begin_clear_holds_snapshots_off_and_finishes_above_its_own_number() {
+    let bench = Bench::new();
+    bench.table(["a", "b"], "old");
+    let pending = bench.tree.begin_clear().unwrap();
+    assert!(matches!(pending.finish(SeqNo::MAX), Err(Error::SeqnoTooHigh { .. })));
+    drop(bench.tree.begin_clear().unwrap());
+    assert_eq!(bench.keys(), ["a", "b"], "what is not finished does nothing");
+    let snapshot = bench.tree.snapshot(bench.seqno.get()).unwrap();
+    assert!(matches!(bench.tree.begin_clear(), Err(Error::SnapshotsHeld { count: 1 })));
+    drop(snapshot);
+    bench.tree.begin_clear().unwrap().finish(100).unwrap();
+    assert_eq!(bench.keys(), [""; 0]);
+    assert_eq!(bench.tree.replay_floor(), 101);
+    let bench = bench.reopened();
+    assert_eq!(bench.tree.replay_floor(), 101);
+    // A tree that never held anything can be cleared, too.
+    let empty = Bench::new();
+    empty.tree.begin_clear().unwrap().finish(7).unwrap();
+    assert_eq!(empty.reopened().tree.replay_floor(), 8);
+}
+
 #[test]
 fn clear_during_a_flush_leaves_nothing_behind() {
     let bench = Bench::new();
@@ -252,6 +275,21 @@ fn drop_range_brings_nothing_old_to_light() {
 
 /// INV-ERASE-6. The model test found this: a number was taken, others were written and flushed, and then came the write under the
 /// first number. It lay in the memtable, hidden by a newer version in a table, and dropping the table showed it.
+/// INV-ERASE-8: what came at the same time as the delete that goes with it stays.
+#[test]
+fn drop_range_before_a_number_leaves_newer_tables() {
+    let bench = Bench::new();
+    bench.table(["a", "b"], "old");
+    let before = bench.seqno.get();
+    bench.table(["c", "d"], "new");
+    assert_eq!(bench.tree.drop_range_before("a".."z", before).unwrap().tables, 1);
+    assert_eq!(bench.keys(), ["c", "d"]);
+    assert_eq!(bench.tree.drop_range_before("a".."z", before + 1).unwrap().tables, 0);
+    assert_eq!(bench.tree.drop_range_before("a".."z", before + 2).unwrap().tables, 1);
+    assert_eq!(bench.keys(), [""; 0]);
+    assert!(matches!(bench.tree.drop_range_before("z".."a", 0), Err(Error::InvertedRange)));
+}
+
 #[test]
 fn drop_range_brings_no_late_write_to_light() {
     let bench = Bench::new();

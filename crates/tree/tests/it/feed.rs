@@ -455,3 +455,36 @@ fn scan_since_seqno_tells_each_range_delete_once() {
     assert_eq!(told(&written.tree, deletes[9].0), deletes[9..]);
     assert_eq!(written.tree.scan_since_seqno(0).count(), written.log.len());
 }
+
+/// INV-FEED-7: all of an ingestion or nothing, whatever history is gone.
+#[test]
+fn ingested_tables_tell_an_ingestion_as_long_as_they_are_as_they_came() {
+    let written = Written::new(|config| config.with_merge_operator(Arc::new(AppendOperator::new(","))));
+    let tree = &written.tree;
+    tree.insert("b", "old", written.seqno.next()).unwrap();
+    let mut load = tree.ingestion().unwrap();
+    load.write_range_tombstone("a", "c").unwrap();
+    load.write("a", "1").unwrap();
+    load.write_merge("b", "2").unwrap();
+    load.write_tombstone("c").unwrap();
+    let seqno = load.finish().unwrap().seqno.unwrap();
+    tree.insert("z", "later", written.seqno.next()).unwrap();
+    written.visible.set(written.seqno.get());
+    tree.flush_active_memtable(SeqNo::MAX).unwrap();
+    assert!(matches!(tree.scan_seqnos(seqno..seqno + 1).next(), Some(Err(Error::HistoryGone { .. }))));
+    assert!(tree.ingested_tables(seqno, 2).is_none(), "not all of them");
+    assert!(tree.ingested_tables(seqno + 1, 1).is_none());
+    let tables = tree.ingested_tables(seqno, 1).unwrap();
+    assert!(tables.file_bytes() > 0);
+    let told = || tables.events().map(|event| event.unwrap()).collect::<Vec<_>>();
+    let before = told();
+    assert_eq!(before.len(), 4);
+    assert!(matches!(&before[0], ScanSinceEvent::RangeTombstone { seqno: at, .. } if *at == seqno));
+    let has = |wanted: fn(&ScanSinceEvent) -> bool| before.iter().filter(|event| wanted(event)).count();
+    assert_eq!(has(|event| matches!(event, ScanSinceEvent::Insert { .. })), 1);
+    assert_eq!(has(|event| matches!(event, ScanSinceEvent::MergeOperand { .. })), 1);
+    assert_eq!(has(|event| matches!(event, ScanSinceEvent::PointTombstone { .. })), 1);
+    tree.major_compact(1 << 20, SeqNo::MAX).unwrap();
+    assert!(tree.ingested_tables(seqno, 1).is_none());
+    assert_eq!(told(), before, "whoever has them keeps their files");
+}
