@@ -47,11 +47,11 @@ impl Follower {
     pub(crate) fn start(folder: &Arc<SegmentFolder>, since: SeqNo) -> Result<Option<Self>> {
         let found = find(folder)?;
         let (links, _) = chain(&found);
-        // A segment that continues nothing is the first one, or the log was begun anew after damage: then nothing says what
-        // came before.
+        // A segment that continues nothing is the first one, or the log was begun anew, after damage or a crash that left no frame:
+        // then the segment does not say what came before. Who has begun it knows.
         let begins = |id: SegmentId, segment: &FoundSegment| match segment.header()?.predecessor {
             Some(predecessor) => Some(predecessor.next_seqno),
-            None => (id == SegmentId(1)).then_some(0),
+            None => folder.begun_anew(id).or((id == SegmentId(1)).then_some(0)),
         };
         let reached = links.iter().rev().find_map(|link| {
             let segment = found.get(&link.id)?;

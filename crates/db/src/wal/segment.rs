@@ -70,7 +70,7 @@ pub(crate) struct ClosedSegment {
 }
 
 /// The folder of segments. Thread-safe; the order of its locks is removing → closed, and `ready`,
-/// `current` and `held` are leaves.
+/// `anew`, `current` and `held` are leaves.
 pub(crate) struct SegmentFolder {
     fs: SharedFs,
     directory: PathBuf,
@@ -83,6 +83,8 @@ pub(crate) struct SegmentFolder {
     sync_mode: SyncMode,
     next_id: AtomicU32,
     ready: Mutex<Option<Segment>>,
+    /// The segment that continues nothing, if one was made, and the first number that may be in it.
+    anew: Mutex<Option<(SegmentId, SeqNo)>>,
     /// The file being written.
     current: Mutex<Option<Arc<LogFile>>>,
     /// Whether the writer asked for the next segment.
@@ -144,6 +146,7 @@ impl SegmentFolder {
             sync_mode: SyncMode::Normal,
             next_id: AtomicU32::new(next_id.0),
             ready: Mutex::new(None),
+            anew: Mutex::new(None),
             current: Mutex::new(None),
             wants_next: AtomicBool::new(false),
             closed: Mutex::new(closed.into()),
@@ -210,6 +213,19 @@ impl SegmentFolder {
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<SeqNo, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the log begins anew with `segment`: every smaller number than `next_seqno` is elsewhere, or never was.
+    pub(crate) fn begin_anew(&self, segment: SegmentId, next_seqno: SeqNo) {
+        // Numbers begin with 1.
+        let first = if next_seqno <= 1 { 0 } else { next_seqno };
+        *self.anew.lock().unwrap_or_else(PoisonError::into_inner) = Some((segment, first));
+    }
+
+    /// The first number that may be in `segment`, if the log was begun anew with it since the database was opened.
+    pub(crate) fn begun_anew(&self, segment: SegmentId) -> Option<SeqNo> {
+        let anew = *self.anew.lock().unwrap_or_else(PoisonError::into_inner);
+        anew.filter(|(id, _)| *id == segment).map(|(_, first)| first)
     }
 
     /// Notes that `file` is being written now.

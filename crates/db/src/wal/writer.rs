@@ -96,6 +96,9 @@ impl LogWriter {
             // If not now, then at the next open: it holds no frame.
             let _ = folder.discard(&segment);
         })?;
+        if predecessor.is_none() {
+            folder.begin_anew(segment.id, next_seqno);
+        }
         let point = LogPoint { lsn: 0, position: start, next_seqno };
         let sync = Arc::new(LogSync::new(point));
         sync.started_segment(Arc::clone(&segment.file), point);

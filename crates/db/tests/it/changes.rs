@@ -8,7 +8,7 @@ use esker::{
     Builder, Change, ChangeOperation, Changes, Database, Durability, Error, ErrorKind, KeyspaceOptions,
     LogMapping, Result,
 };
-use esker_env::fs::{Fs, SharedFs};
+use esker_env::fs::{Fs, OpenOptions, SharedFs};
 use esker_env::memory::MemFs;
 use esker_testkit::fault_fs::FaultFs;
 use esker_testkit::fault_fs::crash::CrashPolicy;
@@ -308,4 +308,30 @@ fn changes_since_tells_range_deletes_from_log_and_tables() {
     db.persist(Durability::Sync).unwrap();
     db.compact().unwrap();
     assert_eq!(deletes(), from_log);
+}
+
+/// It asked trees and log in turn for ever: the log was begun anew, and its only segment did not say from which number on.
+#[test]
+fn changes_since_follows_a_log_that_was_begun_anew() {
+    let fs = memory();
+    let db = builder(&fs).background_threads(0).open().unwrap();
+    db.set_feed_horizon(Some(0)).unwrap();
+    let mut lines = fill(&db, 0..100);
+    db.flush().unwrap();
+    drop(db);
+    // As after a crash that left the segments' names and nothing in them.
+    for entry in fs.read_dir(Path::new("db")).unwrap() {
+        let name = entry.name.to_str().unwrap().to_owned();
+        if name.ends_with(".log") {
+            let path = Path::new("db").join(name);
+            fs.remove_file(&path).unwrap();
+            drop(fs.open(&path, &OpenOptions::create_new()).unwrap());
+        }
+    }
+    let db = builder(&fs).background_threads(0).open().unwrap();
+    let mut changes = db.changes_since(0).unwrap();
+    assert!(drain(&mut changes).unwrap() == lines);
+    lines.extend(fill(&db, 100..200));
+    assert!(drain(&mut changes).unwrap() == lines[100..]);
+    assert!(drain(&mut db.changes_since(0).unwrap()).unwrap() == lines);
 }

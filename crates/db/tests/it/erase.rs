@@ -189,7 +189,7 @@ fn clear_that_fails_is_done_by_the_next_open_if_the_log_has_it() {
             let before = contents(&db);
             let resumed = db.resume().and_then(|()| default.put("later", "4"));
             drop((default, other, db));
-            let copy = fs.crash(CrashPolicy::KeepAll);
+            let copy = fs.crash(CrashPolicy::LoseUnsynced);
             let db = open(&fs).unwrap();
             let after = contents(&db);
             if failed && before != after && resumed.is_err() {
