@@ -7,7 +7,7 @@
 //! |--:|---|
 //! | 1 | blocked Bloom: [`bloom`] |
 //! | 2 | bumped ribbon: [`burr`] |
-//! | 3 | reserved: partitioned |
+//! | 3 | a directory of partitions, each with a filter of its own: [`crate::partitions`] |
 //!
 //! A reader that does not know a kind gets a typed problem and does without the filter: that costs reads and no answers.
 //!

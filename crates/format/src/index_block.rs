@@ -8,7 +8,7 @@
 //!
 //! | at | bytes | field | |
 //! |---|---|---|---|
-//! | 0 | 1 | kind | 1 = whole index in one payload; 2 reserved for partitions |
+//! | 0 | 1 | kind | 1 = whole index in one payload; 2 is a directory of partitions ([`crate::partitions`]) |
 //! | 1 | 3 | reserved | 0 |
 //! | 4 | 4 | count | entries; 0 in a table without data blocks |
 //! | 8 | 8·nodes | directory | where each node begins in the payload: root first, leaves last |

@@ -32,6 +32,7 @@ pub mod index_block;
 pub mod limits;
 pub mod log;
 pub mod manifest;
+pub mod partitions;
 pub mod properties;
 pub mod range_tombstones;
 pub mod reader;

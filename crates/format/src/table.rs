@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Every part but the footer is a block ([`crate::block`]); they follow each other without gaps or padding, and only
-//! the footer says where they are. A part that is empty (no tombstones, no filter, no data) is absent and its handle zero.
+//! the footer says where they are. A filter or an index may be in partitions, which lie before their directory
+//! ([`crate::partitions`]); the handle is the directory's. A part that is empty (no tombstones, no filter, no data) is absent and its handle zero.
 //!
 //! The footer is the last 88 bytes:
 //!

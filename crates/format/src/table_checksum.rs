@@ -53,14 +53,15 @@ impl TableChecksum {
     }
 }
 
-/// The blocks of a file with this footer and these data blocks, in the order in which they lie there; `footer_at` is where its
-/// footer begins.
+/// The blocks of a file with this footer, these data blocks and these partitions of index and filter, in the order in which they lie
+/// there; `footer_at` is where its footer begins.
 ///
 /// # Errors
 /// The blocks leave gaps or overlap.
 pub fn blocks_in_order(
     footer: &Footer,
     data: impl IntoIterator<Item = BlockHandle>,
+    partitions: &[(BlockType, BlockHandle)],
     footer_at: u64,
 ) -> Result<Vec<(BlockType, BlockHandle)>, DecodeError> {
     let mut blocks: Vec<_> = data.into_iter().map(|handle| (BlockType::Data, handle)).collect();
@@ -70,6 +71,7 @@ pub fn blocks_in_order(
         (BlockType::Index, footer.index),
         (BlockType::Properties, Some(footer.properties)),
     ];
+    blocks.extend(partitions);
     blocks.extend(parts.into_iter().filter_map(|(ty, handle)| Some((ty, handle?))));
     blocks.sort_by_key(|(_, handle)| handle.offset);
     let mut end = 0;

@@ -7,6 +7,8 @@
 //! Each table has a *slot* per block ([`slots`]), which holds the block while it is cached, so that a hit needs no lookup. What may
 //! stay is decided by a [`store`].
 //!
+//! Indexes and filters that are not pinned to their table are cached here, too ([`place`]).
+//!
 //! A descriptor table ([`descriptors`]) holds open files, bounded by their number.
 //!
 //! Thread-safety: both may be used from any number of threads; locks are sharded and never held over I/O.
@@ -18,11 +20,14 @@ use std::sync::Arc;
 use esker_mem::buffer::BufferMut;
 
 use crate::cache::key::FileKey;
+use crate::cache::place::PartPlace;
 use crate::cache::slots::BlockSlots;
 use crate::cache::store::BlockStore;
 
 pub(crate) mod descriptors;
 pub(crate) mod key;
+pub(crate) mod part;
+pub(crate) mod place;
 pub(crate) mod slot;
 pub(crate) mod slots;
 pub(crate) mod store;
@@ -33,9 +38,9 @@ pub(crate) mod stored;
 pub struct CacheStats {
     /// Bytes that blocks and resident metadata may use together.
     pub capacity_bytes: u64,
-    /// Bytes of cached blocks.
+    /// Bytes of cached blocks, and of indexes and filters that are not pinned.
     pub block_bytes: u64,
-    /// Bytes of resident indexes and filters.
+    /// Bytes of pinned indexes and filters.
     pub resident_bytes: u64,
     /// Cached blocks.
     pub blocks: u64,
@@ -93,6 +98,16 @@ impl Cache {
     /// Slots for the blocks of one table.
     pub(crate) fn slots(&self, file: FileKey, blocks: usize) -> BlockSlots {
         BlockSlots::new(&self.store, file, blocks)
+    }
+
+    /// A place for a part of the table `file`; `number` tells its parts apart.
+    pub(crate) fn part_place(&self, file: FileKey, number: usize) -> PartPlace {
+        PartPlace::new(&self.store, file, number)
+    }
+
+    /// Whether a part of so many bytes should not be cached but be kept by its table.
+    pub(crate) fn is_too_large(&self, bytes: u64) -> bool {
+        self.store.is_too_large(bytes)
     }
 
     /// A buffer for a block that is to be read.

@@ -102,6 +102,7 @@ impl Core {
             order: self.order().clone(),
             merge_operator: self.config.merge_operator_name().map(Arc::from),
             prefix_extractor: self.config.prefix_extractor.clone(),
+            pinning: self.config.pinning.clone(),
         }
     }
 

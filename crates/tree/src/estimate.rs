@@ -118,8 +118,8 @@ fn amount_in_table(table: &Table, order: &KeyOrder, range: Ends<'_>) -> Result<A
     let (meta, data_bytes) = (table.meta(), table.properties().data_bytes);
     let end = Place { block: table.block_count(), before: 0.0 };
     let (from, to) = range;
-    let first = block_of(table, order, from).unwrap_or(Some(0));
-    let last = block_of(table, order, to).unwrap_or(None);
+    let first = block_of(table, from)?.unwrap_or(Some(0));
+    let last = block_of(table, to)?.unwrap_or(None);
     let blocks = last.unwrap_or(end.block).saturating_sub(first.unwrap_or(end.block));
     let exact = blocks < LOOKED_INTO_BLOCKS;
     let lower = match (first, from) {
@@ -133,7 +133,7 @@ fn amount_in_table(table: &Table, order: &KeyOrder, range: Ends<'_>) -> Result<A
         (Some(block), Bound::Included(key)) => place_in(table, order, block, key, true, exact)?,
         (Some(block), Bound::Excluded(key)) => place_in(table, order, block, key, false, exact)?,
     };
-    let bytes = (bytes_before(table, &upper) - bytes_before(table, &lower)).max(0.0);
+    let bytes = (bytes_before(table, &upper)? - bytes_before(table, &lower)?).max(0.0);
     let share = if data_bytes > 0 { bytes / data_bytes as f64 } else { 0.0 };
     Ok(Amount {
         entries: share * meta.entries as f64,
@@ -143,10 +143,10 @@ fn amount_in_table(table: &Table, order: &KeyOrder, range: Ends<'_>) -> Result<A
 }
 
 /// The block in which the key of `bound` belongs; `Some(None)` behind the last block, `None` if there is no such key.
-fn block_of(table: &Table, order: &KeyOrder, bound: Bound<&[u8]>) -> Option<Option<usize>> {
+fn block_of(table: &Table, bound: Bound<&[u8]>) -> Result<Option<Option<usize>>> {
     match bound {
-        Bound::Included(key) | Bound::Excluded(key) => Some(table.index().seek(key, order)),
-        Bound::Unbounded => None,
+        Bound::Included(key) | Bound::Excluded(key) => Ok(Some(table.locate(key)?)),
+        Bound::Unbounded => Ok(None),
     }
 }
 
@@ -172,12 +172,11 @@ fn place_in(
 }
 
 /// Bytes of stored blocks before a place.
-fn bytes_before(table: &Table, place: &Place) -> f64 {
-    let index = table.index();
+fn bytes_before(table: &Table, place: &Place) -> Result<f64> {
     if place.block < table.block_count() {
-        let handle = index.entry(place.block).handle;
-        return handle.offset as f64 + place.before * handle.len as f64;
+        let handle = table.entry(place.block)?.handle;
+        return Ok(handle.offset as f64 + place.before * handle.len as f64);
     }
-    let last = index.entry(table.block_count().saturating_sub(1)).handle;
-    (last.offset + last.len) as f64
+    let last = table.entry(table.block_count().saturating_sub(1))?.handle;
+    Ok((last.offset + last.len) as f64)
 }

@@ -154,8 +154,11 @@ fn newest<V: Keep>(view: &View, order: &KeyOrder, lookup: &mut Lookup<'_, V>) ->
         let Some(table) = table else { continue };
         let is_last = i + 1 == runs.len() && lookup.found.is_none();
         let expected = is_last && expectation.is_present();
-        let found =
-            if expected || table.may_contain(hash) { table.get(key, hash, bound, expected)? } else { None };
+        let found = if expected || table.may_contain(key, hash) {
+            table.get(key, hash, bound, expected)?
+        } else {
+            None
+        };
         if is_last {
             expectation.note(found.is_some());
         }

@@ -132,6 +132,7 @@ pub use crate::overlay::{Overlay, OverlayMemtable};
 pub use crate::pinnable::PinnableSlice;
 pub use crate::policy::{
     BlockSizePolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, HashRatioPolicy, LevelPolicy,
+    PartitioningPolicy, PinningPolicy,
 };
 pub use crate::prefix_extractor::{
     DelimitedPrefix, FixedPrefix, MAX_PREFIX_BYTES, MAX_PREFIXES, PrefixExtractor, SharedPrefixExtractor,

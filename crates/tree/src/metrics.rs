@@ -64,6 +64,8 @@ pub struct Metrics {
     pub blocks_read: Counter,
     /// Bytes of those blocks as stored.
     pub block_bytes_read: Counter,
+    /// Indexes and filters read again, as they are not pinned and were not in the cache.
+    pub parts_read: Counter,
     /// Memtables flushed.
     pub flushes: Counter,
     /// Bytes of the tables that flushes wrote.

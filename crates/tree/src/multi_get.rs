@@ -88,7 +88,7 @@ struct Step<'a> {
 fn in_run(run: &Run, order: &KeyOrder, lookups: &mut [Lookup<'_>]) -> Result<()> {
     let mut steps = [const { None }; GROUP];
     for (step, lookup) in steps.iter_mut().zip(&*lookups) {
-        *step = step_of(run, order, lookup);
+        *step = step_of(run, order, lookup)?;
     }
     for (step, lookup) in steps.iter().zip(&*lookups) {
         if let Some(Step { held: Some(held), .. }) = step {
@@ -104,11 +104,12 @@ fn in_run(run: &Run, order: &KeyOrder, lookups: &mut [Lookup<'_>]) -> Result<()>
 }
 
 /// The block to search for a key, if the run may hold a newer version of it than what was found.
-fn step_of<'a>(run: &'a Run, order: &KeyOrder, lookup: &Lookup<'_>) -> Option<Step<'a>> {
+fn step_of<'a>(run: &'a Run, order: &KeyOrder, lookup: &Lookup<'_>) -> Result<Option<Step<'a>>> {
     if lookup.is_settled_by(run.highest_seqno()) {
-        return None;
+        return Ok(None);
     }
-    let table = run.table_for(lookup.key, order).filter(|table| table.may_contain(lookup.hash))?;
+    let table = run.table_for(lookup.key, order).filter(|table| table.may_contain(lookup.key, lookup.hash));
+    let Some(table) = table else { return Ok(None) };
     let at = table.place_of(lookup.key)?;
-    Some(Step { table, at, held: table.cached(at) })
+    Ok(at.map(|at| Step { table, at, held: table.cached(at) }))
 }

@@ -131,6 +131,7 @@ fn build(
         order: config.order.clone(),
         merge_operator: config.merge_operator_name().map(Arc::from),
         prefix_extractor: config.prefix_extractor.clone(),
+        pinning: config.pinning.clone(),
     };
     let mut placed = Vec::with_capacity(state.added.len());
     for (meta, folder) in state.added.iter().zip(folders.find(&config, state)?) {
@@ -144,7 +145,7 @@ fn build(
         return Err(Error::Unsupported { path, what: "runs that overlap" });
     }
     let watermark = state.watermark.unwrap_or(0);
-    let snapshots = Snapshots::new(history(&config, state, &version));
+    let snapshots = Snapshots::new(history(&config, state, &version)?);
     snapshots.raise(watermark, watermark);
     let view = View {
         active: new_generation(&config, 1, 0, 0),
@@ -176,19 +177,23 @@ fn build(
 }
 
 /// The history that is kept for change feeds, and what it takes: the blocks that hold a part of it.
-fn history(config: &Config, state: &VersionEdit, version: &Version) -> History {
+fn history(config: &Config, state: &VersionEdit, version: &Version) -> Result<History> {
     let complete_from = state.history_from.or(state.watermark).unwrap_or(0);
     let horizon = state.feed_horizon.filter(|horizon| *horizon < MAX_SEQNO);
     let mut bytes = 0;
     if let Some(horizon) = horizon {
         let tables = version.placed().map(|placed| placed.table);
         for table in tables.filter(|table| table.highest_seqno() >= horizon) {
-            let blocks = (0..table.block_count()).map(|at| table.index().entry(at));
-            let kept = blocks.filter(|block| block.highest_seqno >= horizon);
-            bytes += kept.map(|block| block.handle.len).sum::<u64>();
+            for at in 0..table.block_count() {
+                let block = table.entry(at)?;
+                if block.highest_seqno >= horizon {
+                    bytes += block.handle.len;
+                }
+            }
         }
     }
-    History::new(config.feed_history_bytes, complete_from, horizon, (state.last_seqno.unwrap_or(0), bytes))
+    let last = (state.last_seqno.unwrap_or(0), bytes);
+    Ok(History::new(config.feed_history_bytes, complete_from, horizon, last))
 }
 
 /// Writes the first manifest of this opening.

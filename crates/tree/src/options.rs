@@ -29,11 +29,13 @@ use crate::compaction::picker::CompactionStrategy;
 use crate::merge_operator::SharedMergeOperator;
 use crate::policy::{
     BlockSizePolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, HashRatioPolicy, LevelPolicy,
+    PartitioningPolicy, PinningPolicy,
 };
 use crate::prefix_extractor::SharedPrefixExtractor;
 use crate::routes::{Folder, LevelRoute};
 use crate::runtime::RuntimeConfig;
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
+use crate::table::parts::Pinning;
 use crate::table::writer::TableOptions;
 use crate::version::manifest_log::ManifestLog;
 
@@ -85,6 +87,10 @@ pub struct Config {
     pub(crate) compression: CompressionPolicy,
     pub(crate) index_compression: CompressionPolicy,
     pub(crate) hash_ratio: Option<HashRatioPolicy>,
+    pub(crate) pinning: Pinning,
+    pub(crate) index_partitioning: PartitioningPolicy,
+    pub(crate) filter_partitioning: PartitioningPolicy,
+    pub(crate) partition_blocks: u32,
     pub(crate) filters: FilterPolicy,
     pub(crate) expect_point_read_hits: bool,
     pub(crate) routes: Vec<LevelRoute>,
@@ -146,6 +152,10 @@ impl Config {
             compression: LevelPolicy::all(Codec::None),
             index_compression: LevelPolicy::all(Codec::None),
             hash_ratio: None,
+            index_partitioning: LevelPolicy::all(false),
+            filter_partitioning: LevelPolicy::all(false),
+            partition_blocks: 512,
+            pinning: Pinning { indexes: LevelPolicy::all(true), filters: LevelPolicy::all(true) },
             filters: FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 10.0 }),
             expect_point_read_hits: false,
             routes: Vec::new(),
@@ -228,6 +238,46 @@ impl Config {
     #[must_use]
     pub fn index_block_compression_policy(mut self, policy: CompressionPolicy) -> Self {
         self.index_compression = policy;
+        self
+    }
+
+    /// Whether tables keep their filters in memory, by level; true by default. Where it is false, a filter is cached like a block, and read
+    /// again when a lookup wants it and it is gone. What a level says holds for the tables that are opened on it, until they are
+    /// opened again. A filter that is too large for the cache is kept all the same.
+    #[must_use]
+    pub fn filter_block_pinning_policy(mut self, policy: PinningPolicy) -> Self {
+        self.pinning.filters = policy;
+        self
+    }
+
+    /// Whether tables keep their indexes in memory, by level; true by default. As [`Self::filter_block_pinning_policy`].
+    #[must_use]
+    pub fn index_block_pinning_policy(mut self, policy: PinningPolicy) -> Self {
+        self.pinning.indexes = policy;
+        self
+    }
+
+    /// Whether tables are written with an index in partitions, by level; false by default. With partitions that are not
+    /// pinned, a lookup reads and caches the partition that it needs instead of the whole index.
+    #[must_use]
+    pub fn index_block_partitioning_policy(mut self, policy: PartitioningPolicy) -> Self {
+        self.index_partitioning = policy;
+        self
+    }
+
+    /// Whether tables are written with a filter in partitions, by level; false by default. As
+    /// [`Self::index_block_partitioning_policy`].
+    #[must_use]
+    pub fn filter_block_partitioning_policy(mut self, policy: PartitioningPolicy) -> Self {
+        self.filter_partitioning = policy;
+        self
+    }
+
+    /// How many data blocks a partition is for; 512 by default, which makes partitions of some 16 KiB of index and 60 KiB of filter.
+    /// A table with fewer blocks has no partitions. At least 1.
+    #[must_use]
+    pub fn partition_blocks(mut self, blocks: u32) -> Self {
+        self.partition_blocks = blocks.max(1);
         self
     }
 
@@ -382,6 +432,8 @@ impl Config {
             prefix_extractor: self.prefix_extractor.clone(),
             sync_mode: self.sync_mode,
             in_place: self.disable_cow,
+            index_partition_blocks: self.index_partitioning.get(level).then_some(self.partition_blocks),
+            filter_partition_blocks: self.filter_partitioning.get(level).then_some(self.partition_blocks),
         }
     }
 }

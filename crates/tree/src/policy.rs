@@ -59,6 +59,12 @@ pub type BlockSizePolicy = LevelPolicy<u32>;
 /// Codecs by level.
 pub type CompressionPolicy = LevelPolicy<Codec>;
 
+/// Whether a part of each table is kept in memory as long as the table is open, by level.
+pub type PinningPolicy = LevelPolicy<bool>;
+
+/// Whether a part of each table is cut into partitions, by level.
+pub type PartitioningPolicy = LevelPolicy<bool>;
+
 /// Bytes of hash index for each entry of a data block, by level: see [`crate::Config::data_block_hash_ratio_policy`].
 pub type HashRatioPolicy = LevelPolicy<f32>;
 

@@ -3,8 +3,10 @@
 
 pub(crate) mod checksum;
 pub(crate) mod cursor;
+pub(crate) mod cuts;
 pub(crate) mod describe;
 pub(crate) mod filter_keys;
+pub(crate) mod parts;
 pub(crate) mod reader;
 pub(crate) mod sequence;
 pub(crate) mod writer;

@@ -102,7 +102,7 @@ pub(crate) fn verify_table(core: &Core, table: &Arc<Table>, report: &mut VerifyR
         } else {
             first = Some(key.to_vec());
         }
-        if !table.may_contain(key_hash(key)) {
+        if !table.may_contain(key, key_hash(key)) {
             return Err(broken("the filter knows every key"));
         }
         if seqno < table.meta().lowest_seqno || seqno > table.meta().highest_seqno {

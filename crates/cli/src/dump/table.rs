@@ -3,6 +3,7 @@
 use std::io;
 
 use esker_format::block::BlockHandle;
+use esker_format::filter::Filter;
 use esker_format::index_block::Index;
 use esker_format::properties::Properties;
 use esker_mem::kind::Kind;
@@ -28,8 +29,15 @@ pub(crate) fn dump(file: RawFile, page: &mut Page<'_>) -> io::Result<()> {
     match table.filter() {
         Ok(Some(filter)) => {
             page.line("\nfilter")?;
-            page.field("kind", format_args!("{}, {}", filter.kind_id(), filter.policy_name()))?;
-            page.field("memory", bytes(filter.memory_bytes() as u64))?;
+            let filters = filter.filters();
+            if let Some(first) = filters.first() {
+                page.field("kind", format_args!("{}, {}", first.kind_id(), first.policy_name()))?;
+            }
+            if filters.len() > 1 {
+                page.field("partitions", count(filters.len() as u64))?;
+            }
+            let memory: usize = filters.iter().map(Filter::memory_bytes).sum();
+            page.field("memory", bytes(memory as u64))?;
         }
         Ok(None) => {}
         Err(flaw) => page.damage(flaw)?,

@@ -9,17 +9,15 @@
 use std::cmp::Ordering;
 use std::path::Path;
 
-use esker_format::checksum::key_hash;
 use esker_format::data_block::DataBlock;
 use esker_format::error::DecodeError;
-use esker_format::filter::Filter;
 use esker_format::index_block::Index;
 use esker_format::properties::Properties;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::SeqNo;
 
-use crate::inspect::table::{BYTE_ORDER, TableFile};
+use crate::inspect::table::{BYTE_ORDER, TableFile, TableFilter};
 use crate::verify::findings::Findings;
 
 /// What a table holds: compared with what others say of it.
@@ -110,7 +108,7 @@ struct Held {
 struct Walk<'a> {
     path: &'a Path,
     table: &'a TableFile,
-    filter: Option<Filter>,
+    filter: Option<TableFilter>,
     is_ordered: bool,
     held: Held,
 }
@@ -161,7 +159,7 @@ impl Walk<'_> {
                 let is_operand = block.kind(at) == Kind::Merge;
                 self.first_of_block(&key, seqno, is_operand, offset, findings);
             }
-            if self.filter.as_ref().is_some_and(|filter| !filter.may_contain(key_hash(&key))) {
+            if self.filter.as_ref().is_some_and(|filter| !filter.may_contain(&key)) {
                 unknown_to_filter += 1;
             }
             self.held.entries += 1;

@@ -59,7 +59,7 @@ fn blocks_come_in_order_without_gaps() {
         range_tombstones: None,
         properties: at(350, 50),
     };
-    let blocks = blocks_in_order(&footer, [at(0, 100), at(100, 150)], 400).unwrap();
+    let blocks = blocks_in_order(&footer, [at(0, 100), at(100, 150)], &[], 400).unwrap();
     let types: Vec<_> = blocks.iter().map(|(ty, handle)| (*ty, handle.offset)).collect();
     let expected = [
         (BlockType::Data, 0),
@@ -72,8 +72,12 @@ fn blocks_come_in_order_without_gaps() {
     for data in
         [vec![at(0, 100)], vec![at(0, 100), at(100, 149)], vec![at(0, 100), at(99, 151)], vec![at(1, 249)]]
     {
-        assert!(blocks_in_order(&footer, data.clone(), 400).is_err(), "{data:?}");
+        assert!(blocks_in_order(&footer, data.clone(), &[], 400).is_err(), "{data:?}");
     }
-    assert!(blocks_in_order(&footer, [at(0, 250)], 401).is_err());
-    assert!(blocks_in_order(&footer, [at(0, u64::MAX), at(100, u64::MAX)], 400).is_err());
+    assert!(blocks_in_order(&footer, [at(0, 250)], &[], 401).is_err());
+    let partitions = [(BlockType::Filter, at(150, 50)), (BlockType::Filter, at(200, 50))];
+    let blocks = blocks_in_order(&footer, [at(0, 150)], &partitions, 400).unwrap();
+    assert_eq!(blocks[1..3], partitions);
+    assert!(blocks_in_order(&footer, [at(0, 150)], &partitions[..1], 400).is_err());
+    assert!(blocks_in_order(&footer, [at(0, u64::MAX), at(100, u64::MAX)], &[], 400).is_err());
 }

@@ -30,6 +30,9 @@ pub(crate) struct BlockStore {
     holes_bytes: AtomicU64,
     capacity_bytes: AtomicU64,
     resident_bytes: AtomicU64,
+    /// Of cached indexes and filters.
+    pub(crate) part_bytes: Arc<AtomicU64>,
+    shards: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -41,7 +44,7 @@ const ENTRY_OVERHEAD_BYTES: usize = 160;
 impl Weighter<BlockKey, Stored> for BlockWeight {
     #[inline]
     fn weight(&self, _: &BlockKey, block: &Stored) -> u64 {
-        (block.buffer().memory_bytes() + ENTRY_OVERHEAD_BYTES) as u64
+        block.memory_bytes() + ENTRY_OVERHEAD_BYTES as u64
     }
 }
 
@@ -55,7 +58,7 @@ impl Lifecycle<BlockKey, Stored> for Eviction {
     /// The hand of the store comes by: from now on the next use counts again.
     #[inline]
     fn is_pinned(&self, _: &BlockKey, block: &Stored) -> bool {
-        block.buffer().forget_use();
+        block.forget_use();
         false
     }
 
@@ -88,6 +91,8 @@ impl BlockStore {
             holes_bytes: AtomicU64::new(0),
             capacity_bytes: AtomicU64::new(capacity_bytes),
             resident_bytes: AtomicU64::new(0),
+            part_bytes: Arc::default(),
+            shards: shards as u64,
         };
         store.fit();
         store
@@ -153,7 +158,13 @@ impl BlockStore {
         if held == 0 {
             return self.blocks.weight();
         }
-        (held + self.pool.outside_bytes() + self.blocks.len() * ENTRY_OVERHEAD_BYTES) as u64
+        let entries = self.blocks.len() * ENTRY_OVERHEAD_BYTES;
+        (held + self.pool.outside_bytes() + entries) as u64 + self.part_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether an index or a filter of so many bytes is large beside a shard: it would push out all else there, or never stay.
+    pub(crate) fn is_too_large(&self, bytes: u64) -> bool {
+        bytes > self.room() / self.shards / PARTS_PER_SHARD
     }
 
     /// What blocks may take.
@@ -181,7 +192,8 @@ impl BlockStore {
     fn empty_pages(&self) {
         let (room, held, closing) = (self.room(), self.pool.held_bytes(), self.pool.closing_bytes());
         // Where there is much room, without asking the store.
-        if held <= closing || (held - closing + self.pool.outside_bytes()) as u64 <= room - room / 8 {
+        let parts = self.part_bytes.load(Ordering::Relaxed);
+        if held <= closing || (held - closing + self.pool.outside_bytes()) as u64 + parts <= room - room / 8 {
             return;
         }
         let excess = self.block_bytes().saturating_sub(room + closing as u64);
@@ -192,7 +204,8 @@ impl BlockStore {
         for _ in 0..excess.div_ceil(PAGE_BYTES) {
             let Some(page) = self.pool.close_emptiest_page() else { return };
             self.blocks.retain(|key, block| {
-                let stays = !page.contains(&block.buffer().address());
+                let Some(buffer) = block.block() else { return true };
+                let stays = !page.contains(&buffer.address());
                 if !stays {
                     block.empty_slot(key.ordinal);
                 }
@@ -211,6 +224,9 @@ const FEWEST_SHARDS: usize = 4;
 
 /// More are of no use: only misses take the locks.
 const MOST_SHARDS: usize = 64;
+
+/// How many indexes and filters of the largest size a shard has room for.
+const PARTS_PER_SHARD: u64 = 4;
 
 /// Room for blocks from which on they lie in huge pages; below, a page more or less would be too much of it.
 const POOLED_FROM_BYTES: u64 = 32 << 20;

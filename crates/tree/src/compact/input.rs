@@ -120,7 +120,7 @@ impl Input {
             }
             let Some(table) = self.tables.next() else { return Ok(()) };
             self.base_seqno = table.base_seqno();
-            self.sequence = Some(BlockSequence::new(table));
+            self.sequence = Some(BlockSequence::new(table)?);
         }
     }
 

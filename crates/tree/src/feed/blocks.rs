@@ -31,20 +31,20 @@ pub(crate) fn each_entry_within(
 ) -> Result<()> {
     // What is stored counts from the number that the table was ingested with.
     let base = table.base_seqno();
-    let wanted = |at: usize| !zone_maps || base + table.index().entry(at).highest_seqno >= seqnos.start;
+    let wanted = |at: usize| Ok(!zone_maps || base + table.entry(at)?.highest_seqno >= seqnos.start);
     let blocks = table.block_count();
     let mut at = if !zone_maps || table.highest_seqno() >= seqnos.start { 0 } else { blocks };
     let mut read = 0;
     while at < blocks {
-        if !wanted(at) {
+        if !wanted(at)? {
             at += 1;
             continue;
         }
         let begin = at;
-        let offset = table.index().entry(begin).handle.offset;
+        let offset = table.entry(begin)?.handle.offset;
         let mut len = 0;
-        while at < blocks && wanted(at) {
-            let handle = table.index().entry(at).handle;
+        while at < blocks && wanted(at)? {
+            let handle = table.entry(at)?.handle;
             let end = handle.end().unwrap_or(u64::MAX).saturating_sub(offset);
             if at > begin && end > READ_BYTES {
                 break;
@@ -54,7 +54,7 @@ pub(crate) fn each_entry_within(
         }
         let piece = Slice::from(table.read_at(offset, len)?);
         for block in begin..at {
-            let handle = table.index().entry(block).handle;
+            let handle = table.entry(block)?.handle;
             let from = usize::try_from(handle.offset - offset).unwrap_or(usize::MAX);
             let to = from.saturating_add(usize::try_from(handle.len).unwrap_or(usize::MAX));
             let stored = piece.get(from..to).unwrap_or_default();

@@ -64,7 +64,9 @@ fn collect(core: &Core, view: &View, wanted: Wanted<'_>) -> Result<Chain> {
         }
     }
     for (at, run) in view.version.runs().iter().enumerate() {
-        let holds = || run.table_for(wanted.key, order).is_some_and(|table| table.may_contain(wanted.hash));
+        let holds = || {
+            run.table_for(wanted.key, order).is_some_and(|table| table.may_contain(wanted.key, wanted.hash))
+        };
         if !chain.is_settled_by(run.highest_seqno()) && holds() {
             let cursor = RunCursor::new(Arc::clone(&view.version), at, order.clone(), Fill::Cache);
             chain.take_all(order, wanted, Source::Run(cursor))?;

@@ -34,7 +34,7 @@ pub(crate) fn narrow(core: &Core, view: Arc<View>, prefix: &[u8]) -> Arc<View> {
 fn narrow_by_filters(core: &Core, view: Arc<View>, prefix: &[u8]) -> Arc<View> {
     let extractor = core.config.prefix_extractor.as_deref();
     let Some(boundary) = extractor.and_then(|extractor| boundary_of(extractor, prefix)) else { return view };
-    let wanted = Wanted { prefix, hash: prefix_hash(boundary), order: core.order() };
+    let wanted = Wanted { prefix, boundary, hash: prefix_hash(boundary), order: core.order() };
     let mut skipped = 0;
     let version = view.version.narrowed(|run| wanted.part_of(run, &mut skipped));
     if skipped == 0 {
@@ -46,6 +46,7 @@ fn narrow_by_filters(core: &Core, view: Arc<View>, prefix: &[u8]) -> Arc<View> {
 
 struct Wanted<'a> {
     prefix: &'a [u8],
+    boundary: &'a [u8],
     /// Of the boundary.
     hash: u64,
     order: &'a KeyOrder,
@@ -54,7 +55,7 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     /// The part of a run that may hold the prefix; counts tables that might have, but for their filters.
     fn part_of(&self, run: &Run, skipped: &mut u64) -> Option<Run> {
-        let may_contain = |table: &Table| table.may_contain_prefix(self.hash);
+        let may_contain = |table: &Table| table.may_contain_prefix(self.boundary, self.hash);
         if !self.order.is_bytes() {
             let kept: Vec<_> = run.tables().iter().filter(|table| may_contain(table)).cloned().collect();
             *skipped += (run.tables().len() - kept.len()) as u64;

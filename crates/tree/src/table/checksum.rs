@@ -24,9 +24,10 @@ fn checksum_of(table: &Table) -> Result<u64> {
     let footer_at = len.saturating_sub(FOOTER_BYTES as u64);
     let tail = table.read_at(footer_at, len - footer_at)?;
     let footer = Footer::decode(&tail, len).map_err(corrupt)?;
-    let data = (0..table.block_count()).map(|at| table.index().entry(at).handle);
+    let data = (0..table.block_count()).map(|at| table.entry(at).map(|block| block.handle));
+    let data = data.collect::<Result<Vec<_>>>()?;
     let mut checksum = TableChecksum::default();
-    for (ty, at) in blocks_in_order(&footer, data, footer_at).map_err(corrupt)? {
+    for (ty, at) in blocks_in_order(&footer, data, &table.partitions(), footer_at).map_err(corrupt)? {
         if ty == BlockType::Data {
             let end = at.end().unwrap_or(footer_at);
             checksum.add_block(&table.read_at(end - CHECKSUM_BYTES as u64, CHECKSUM_BYTES as u64)?);

@@ -18,7 +18,7 @@ use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
 
 use crate::cursor::Cursor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::table::reader::Table;
 
 /// What a cursor does about the block cache.
@@ -41,6 +41,8 @@ pub(crate) struct TableCursor {
     block_at: usize,
     /// The ordinal of the block that was aimed at.
     aimed: Option<usize>,
+    /// Why it could not be aimed at.
+    failed: Option<Box<Error>>,
     /// How many blocks were entered from their neighbours since the last seek.
     crossed: u32,
     block: BlockCursor,
@@ -57,6 +59,7 @@ impl TableCursor {
             base_seqno,
             block_at: 0,
             aimed: None,
+            failed: None,
             crossed: 0,
             block: BlockCursor::nowhere(),
         }
@@ -155,13 +158,23 @@ impl Cursor for TableCursor {
     fn aim(&mut self, key: &[u8]) {
         self.crossed = 0;
         self.block.expect_more(false);
-        self.aimed = self.table.index().seek(key, &self.order);
+        self.aimed = match self.table.locate(key) {
+            Ok(at) => at,
+            Err(error) => {
+                self.failed = Some(Box::new(error));
+                None
+            }
+        };
         if let (Some(block_at), Fill::Cache) = (self.aimed, self.fill) {
             self.table.prefetch(block_at);
         }
     }
 
     fn pin(&mut self) -> Result<()> {
+        if let Some(error) = self.failed.take() {
+            self.block.leave();
+            return Err(*error);
+        }
         // Beyond the blocks if there is none.
         self.hold(self.aimed.unwrap_or(usize::MAX))
     }

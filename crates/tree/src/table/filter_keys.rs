@@ -58,6 +58,15 @@ impl FilterKeys {
         self.prefixes.as_ref().is_some_and(|prefixes| prefixes.is_contradicted)
     }
 
+    /// Appends the payload of a filter of the keys so far to `out`, and begins one for those that follow.
+    pub(crate) fn cut(&mut self, out: &mut Vec<u8>) {
+        self.builder.finish(out);
+        if let Some(prefixes) = &mut self.prefixes {
+            // What the last key has is not in the next filter.
+            prefixes.listed.clear();
+        }
+    }
+
     /// Appends the filter's payload to `out`. The name of the extractor whose boundaries are all in it, if there is one.
     pub(crate) fn finish(mut self, out: &mut Vec<u8>) -> Option<String> {
         self.builder.finish(out);

@@ -1,7 +1,8 @@
 //! A table opened for reading: point lookups and blocks for cursors.
 //!
 //! Opening reads the tail of the file once: footer, properties, index, filter and range tombstones. The latter three stay resident
-//! with the table and count against the cache's capacity. A lookup then costs a filter probe, a search in the resident
+//! with the table and count against the cache's capacity, unless index and filter are not pinned ([`super::parts`]). A lookup then
+//! costs a filter probe, a search in the resident
 //! index, a block from the cache or the file, and a search in the block.
 //!
 //! Every block is verified when it is read from the file, never after it is cached.
@@ -10,6 +11,8 @@
 //! (INV-TREE-3).
 //!
 //! Not here: walking ([`super::cursor`]), writing ([`super::writer`]).
+
+pub(crate) mod on_demand;
 
 use std::cmp::Ordering as Order;
 use std::path::{Path, PathBuf};
@@ -20,9 +23,8 @@ use esker_env::fs::SharedFs;
 use esker_format::block::{BlockHandle, BlockType, Opened, decode_block, open_block};
 use esker_format::data_block::DataBlock;
 use esker_format::error::DecodeError;
-use esker_format::filter::Filter;
 use esker_format::ids::TableId;
-use esker_format::index_block::Index;
+use esker_format::index_block::IndexEntry;
 use esker_format::manifest::AddedTable;
 use esker_format::properties::Properties;
 use esker_format::range_tombstones::RangeTombstones;
@@ -40,6 +42,7 @@ use crate::found::{Found, Keep};
 use crate::metrics::Metrics;
 use crate::prefix_extractor::SharedPrefixExtractor;
 use crate::range_tombstones::span::RangeDelete;
+use crate::table::parts::{FilterPart, IndexPart, Opening, Pinning};
 
 /// What all tables of a tree share.
 #[derive(Clone)]
@@ -52,6 +55,7 @@ pub(crate) struct TableSource {
     /// The name of the tree's merge operator.
     pub(crate) merge_operator: Option<Arc<str>>,
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
+    pub(crate) pinning: Pinning,
 }
 
 /// One table file.
@@ -60,8 +64,9 @@ pub(crate) struct Table {
     path: PathBuf,
     file: FileKey,
     meta: AddedTable,
-    index: Index,
-    filter: Option<Filter>,
+    index: IndexPart,
+    block_count: usize,
+    filter: FilterPart,
     range_tombstones: Option<Arc<RangeTombstones>>,
     properties: Properties,
     slots: BlockSlots,
@@ -103,11 +108,13 @@ impl Table {
             return Err(corrupt(DecodeError::invalid("table", footer_at, rule)));
         }
         let no_index = || corrupt(DecodeError::invalid("footer", footer_at, "a table has an index"));
-        let index = block(BlockType::Index, footer.index.ok_or_else(no_index)?)?;
-        let index = Index::decode(index).map_err(corrupt)?;
+        let level = usize::from(meta.level);
+        let opening = Opening { cache: &source.cache, file, path: &path, file_bytes: len, read: &block };
+        let index_at = footer.index.ok_or_else(no_index)?;
+        let (index, block_count) = opening.index(index_at, *source.pinning.indexes.get(level))?;
         let filter = match footer.filter {
-            Some(at) => Some(Filter::decode(block(BlockType::Filter, at)?).map_err(corrupt)?),
-            None => None,
+            Some(at) => opening.filter(at, *source.pinning.filters.get(level))?,
+            None => FilterPart::None,
         };
         let range_tombstones = match footer.range_tombstones {
             Some(at) => {
@@ -118,15 +125,10 @@ impl Table {
             }
             None => None,
         };
-        for i in 0..index.len() {
-            if !index.entry(i).handle.fits(len) {
-                return Err(corrupt(DecodeError::invalid("index block", i as u64, "blocks lie in the file")));
-            }
-        }
-        let slots = source.cache.slots(file, index.len());
-        let filter_bytes = filter.as_ref().map_or(0, Filter::memory_bytes);
+        let slots = source.cache.slots(file, block_count);
         let tombstone_bytes = range_tombstones.as_ref().map_or(0, |tombstones| tombstones.memory_bytes());
-        let resident_bytes = index.memory_bytes() + filter_bytes + tombstone_bytes + slots.memory_bytes();
+        let part_bytes = index.resident_bytes() + filter.resident_bytes();
+        let resident_bytes = part_bytes + tombstone_bytes + slots.memory_bytes();
         let resident = source.cache.hold_resident(resident_bytes as u64);
         Ok(Self {
             lead_bytes: AtomicUsize::new(0),
@@ -138,6 +140,7 @@ impl Table {
             file,
             meta,
             index,
+            block_count,
             filter,
             range_tombstones,
             properties,
@@ -210,45 +213,63 @@ impl Table {
         self.base_seqno
     }
 
+    /// What the index says of the `at`-th data block.
     #[inline]
-    pub(crate) fn index(&self) -> &Index {
-        &self.index
+    pub(crate) fn entry(&self, at: usize) -> Result<IndexEntry> {
+        match &self.index {
+            IndexPart::Pinned(index) => Ok(index.entry(at)),
+            part => self.entry_in(part, at),
+        }
+    }
+
+    /// The first data block whose separator is at or after `key`: the only one that can begin with it.
+    #[inline]
+    pub(crate) fn locate(&self, key: &[u8]) -> Result<Option<usize>> {
+        match &self.index {
+            IndexPart::Pinned(index) => Ok(index.seek(key, &self.source.order)),
+            part => self.locate_in(part, key),
+        }
     }
 
     /// The number of data blocks.
     #[inline]
     pub(crate) fn block_count(&self) -> usize {
-        self.index.len()
+        self.block_count
     }
 
-    /// Bytes of memory that the filter takes.
+    /// Bytes of memory that the table keeps of its filter.
     pub(crate) fn filter_bytes(&self) -> usize {
-        self.filter.as_ref().map_or(0, Filter::memory_bytes)
+        self.filter.resident_bytes()
     }
 
-    /// Bytes of memory that the index takes.
+    /// Bytes of memory that the table keeps of its index.
     pub(crate) fn index_bytes(&self) -> usize {
-        self.index.memory_bytes()
+        self.index.resident_bytes()
     }
 
-    /// Whether the table may hold a key of this hash: always so without a filter.
+    /// Whether the table may hold `key`, which has this hash: always so without a filter.
     #[inline]
-    pub(crate) fn may_contain(&self, hash: u64) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.may_contain(hash))
+    pub(crate) fn may_contain(&self, key: &[u8], hash: u64) -> bool {
+        match &self.filter {
+            FilterPart::None => true,
+            FilterPart::Pinned(filter) => filter.may_contain(hash),
+            part => self.filter_admits(part, key, hash),
+        }
     }
 
-    /// Whether the table may hold a key that begins with the boundary of this hash ([`esker_format::filter::prefix_hash`]).
-    /// Always so unless the filter has the boundaries of the tree's own extractor (INV-PREFIX-2).
-    pub(crate) fn may_contain_prefix(&self, hash: u64) -> bool {
+    /// Whether the table may hold a key that begins with `boundary`, which has this hash
+    /// ([`esker_format::filter::prefix_hash`]). Always so unless the filter has the boundaries of the tree's own extractor
+    /// (INV-PREFIX-2).
+    pub(crate) fn may_contain_prefix(&self, boundary: &[u8], hash: u64) -> bool {
         let extractor = self.source.prefix_extractor.as_ref().map(|extractor| extractor.name());
         let has_prefixes = extractor.is_some() && self.properties.prefix_extractor.as_deref() == extractor;
-        !has_prefixes || self.properties.range_tombstones > 0 || self.may_contain(hash)
+        !has_prefixes || self.properties.range_tombstones > 0 || self.filter_admits_boundary(boundary, hash)
     }
 
     /// Asks the processor for what [`Table::may_contain`] will look at.
     #[inline]
     pub(crate) fn prefetch_filter(&self, hash: u64) {
-        if let Some(filter) = &self.filter {
+        if let FilterPart::Pinned(filter) = &self.filter {
             filter.prefetch(hash);
         }
     }
@@ -265,10 +286,10 @@ impl Table {
         bound: SeqNo,
         expected: bool,
     ) -> Result<Option<Found<V>>> {
-        let Some(at) = self.place_of(key) else { return Ok(None) };
+        let Some(at) = self.place_of(key)? else { return Ok(None) };
         let held = match self.cached(at) {
             Some(held) => held,
-            None if expected && !self.may_contain(hash) => return Ok(None),
+            None if expected && !self.may_contain(key, hash) => return Ok(None),
             None => self.load_from_file(at)?,
         };
         self.find(at, held, key, bound)
@@ -276,12 +297,17 @@ impl Table {
 
     /// The first block that may hold `key`.
     #[inline]
-    pub(crate) fn place_of(&self, key: &[u8]) -> Option<usize> {
+    pub(crate) fn place_of(&self, key: &[u8]) -> Result<Option<usize>> {
         let order = &self.source.order;
         if order.compare(self.smallest(), key) == Order::Greater {
-            return None;
+            return Ok(None);
         }
-        self.index.seek_ahead(key, order, |blocks| self.slots.prefetch(blocks))
+        match &self.index {
+            IndexPart::Pinned(index) => {
+                Ok(index.seek_ahead(key, order, |blocks| self.slots.prefetch(blocks)))
+            }
+            part => self.locate_in(part, key),
+        }
     }
 
     /// The newest version of `key` below `bound`, in the block `at`, which is `held`, or in those after it.
@@ -306,7 +332,7 @@ impl Table {
             }
             // Versions of one key may fill more than one block.
             at += 1;
-            if at == self.index.len() || !ends_with(&block, key, order) {
+            if at == self.block_count || !ends_with(&block, key, order) {
                 return Ok(None);
             }
             held = self.load(at)?;
@@ -345,7 +371,7 @@ impl Table {
 
     #[cold]
     fn load_from_file(&self, at: usize) -> Result<HeldBlock> {
-        let handle = self.index.entry(at).handle;
+        let handle = self.entry(at)?.handle;
         let held = HeldBlock::new(self.read_block(handle)?);
         self.source.metrics.blocks_read.add(1);
         self.source.metrics.block_bytes_read.add(handle.len);
@@ -357,7 +383,7 @@ impl Table {
 
     /// The `at`-th data block, past the cache.
     pub(crate) fn block_uncached(&self, at: usize) -> Result<DataBlock<Buffer>> {
-        Ok(HeldBlock::new(self.read_block(self.index.entry(at).handle)?).into_block())
+        Ok(HeldBlock::new(self.read_block(self.entry(at)?.handle)?).into_block())
     }
 
     /// Bytes of the file as they are: for a merge, which takes many blocks at once.

@@ -38,10 +38,12 @@ pub(crate) struct BlockSequence {
 
 impl BlockSequence {
     /// Before the first block.
-    pub(crate) fn new(table: Arc<Table>) -> Self {
-        let last = table.block_count().checked_sub(1).map(|last| table.index().entry(last).handle);
-        let blocks_end = last.and_then(BlockHandle::end).unwrap_or(0);
-        Self { table, next: 0, blocks_end, piece: Slice::empty(), piece_at: 0 }
+    pub(crate) fn new(table: Arc<Table>) -> Result<Self> {
+        let blocks_end = match table.block_count().checked_sub(1) {
+            Some(last) => table.entry(last)?.handle.end().unwrap_or(0),
+            None => 0,
+        };
+        Ok(Self { table, next: 0, blocks_end, piece: Slice::empty(), piece_at: 0 })
     }
 
     pub(crate) fn table(&self) -> &Table {
@@ -53,7 +55,7 @@ impl BlockSequence {
         if self.next >= self.table.block_count() {
             return Ok(None);
         }
-        let handle = self.table.index().entry(self.next).handle;
+        let handle = self.table.entry(self.next)?.handle;
         self.next += 1;
         let stored = self.stored(handle)?;
         let payload = decode_block(BlockType::Data, stored.clone(), handle.offset);

@@ -3,7 +3,7 @@
 //! Data blocks are closed at the block size and gathered in a buffer that is written about a megabyte at a time. A
 //! block's index entry waits for the next key, so that the separator between the two can be as short as possible.
 //! Hashes for the filter are gathered once per user key ([`super::filter_keys`]); the filter is built at the end, when their
-//! number is known.
+//! number is known. Index and filter may be cut into partitions on the way ([`super::cuts`]).
 //! A block of another table may be taken over as it lies there ([`TableWriter::add_block`]); its keys are still hashed.
 //!
 //! The file is written under its final name: a table becomes part of a tree by the manifest alone, and one that no
@@ -27,6 +27,7 @@ use esker_format::index_block::INDEX_KIND_WHOLE;
 use esker_format::index_block::builder::IndexBuilder;
 use esker_format::index_block::separator::shortest_separator;
 use esker_format::manifest::AddedTable;
+use esker_format::partitions::INDEX_KIND_PARTITIONED;
 use esker_format::properties::Properties;
 use esker_format::range_tombstones::RangeTombstonesBuilder;
 use esker_format::table::{FORMAT_VERSION, Footer};
@@ -39,6 +40,7 @@ use esker_mem::slice::Slice;
 use crate::error::{Error, Result};
 use crate::policy::FilterPolicyEntry;
 use crate::prefix_extractor::SharedPrefixExtractor;
+use crate::table::cuts::Cuts;
 use crate::table::filter_keys::FilterKeys;
 
 /// How a table is written.
@@ -56,6 +58,10 @@ pub(crate) struct TableOptions {
     pub(crate) sync_mode: SyncMode,
     /// Whether blocks are never to be copied on write.
     pub(crate) in_place: bool,
+    /// Data blocks for each partition of the index; none if it is to be whole.
+    pub(crate) index_partition_blocks: Option<u32>,
+    /// As much for the filter.
+    pub(crate) filter_partition_blocks: Option<u32>,
 }
 
 /// What is gathered before it is written to the file.
@@ -72,6 +78,8 @@ pub(crate) struct TableWriter {
     options: TableOptions,
     block: DataBlockBuilder,
     index: IndexBuilder,
+    index_cuts: Cuts,
+    filter_cuts: Cuts,
     /// A closed block whose index entry waits for the next key.
     closed: Option<Closed>,
     filter_keys: Option<FilterKeys>,
@@ -132,6 +140,8 @@ impl TableWriter {
             file,
             block: DataBlockBuilder::new(is_bytes).with_fingerprints(options.fingerprints),
             index: IndexBuilder::new(is_bytes),
+            index_cuts: Cuts::new(options.index_partition_blocks),
+            filter_cuts: Cuts::new(options.filter_partition_blocks),
             closed: None,
             filter_keys,
             ranges: RangeTombstonesBuilder::new(),
@@ -305,6 +315,19 @@ impl TableWriter {
             None => self.separator.extend_from_slice(&self.last_key),
         }
         self.index.add(&self.separator, closed.handle, closed.highest_seqno);
+        if self.index_cuts.is_full_with(closed.highest_seqno) {
+            let mut payload = Vec::new();
+            self.index.finish(&mut payload);
+            self.index_cuts.cut(payload, &self.separator);
+        }
+        // The keys of the blocks so far: that of the next block is not added yet.
+        if self.filter_cuts.is_full_with(closed.highest_seqno)
+            && let Some(keys) = &mut self.filter_keys
+        {
+            let mut payload = Vec::new();
+            keys.cut(&mut payload);
+            self.filter_cuts.cut(payload, &self.separator);
+        }
     }
 
     fn write_buffer(&mut self) -> Result<()> {
@@ -322,6 +345,24 @@ impl TableWriter {
         BlockHandle { offset, len }
     }
 
+    /// Appends the index or the filter, the end of which is the payload: in partitions if it was cut.
+    fn add_part(&mut self, ty: BlockType, codec: Codec, mut cuts: Cuts) -> BlockHandle {
+        if !cuts.is_partitioned() {
+            return self.add_metadata(ty, codec);
+        }
+        if cuts.is_pending() {
+            cuts.cut(std::mem::take(&mut self.payload), &self.separator);
+        }
+        let (is_bytes, mut directory) = (self.options.order.is_bytes(), Vec::new());
+        let write = |payload| {
+            self.payload = payload;
+            self.add_metadata(ty, codec)
+        };
+        cuts.finish(is_bytes, write, &mut directory);
+        self.payload = directory;
+        self.add_metadata(ty, codec)
+    }
+
     /// Ends the table: writes what is left, and syncs. At least one entry or range tombstone must have been added.
     pub(crate) fn finish(mut self) -> Result<AddedTable> {
         debug_assert!(self.properties.entries > 0 || !self.ranges.is_empty(), "a table holds something");
@@ -334,14 +375,18 @@ impl TableWriter {
             self.ranges.finish(&mut self.payload);
             self.add_metadata(BlockType::RangeTombstones, Codec::None)
         });
+        let (index_cuts, filter_cuts) = self.take_cuts();
         let filter = self.filter_keys.take().map(|keys| {
             self.payload.clear();
             self.properties.prefix_extractor = keys.finish(&mut self.payload);
-            self.add_metadata(BlockType::Filter, Codec::None)
+            self.add_part(BlockType::Filter, Codec::None, filter_cuts)
         });
         self.payload.clear();
         self.index.finish(&mut self.payload);
-        let index = self.add_metadata(BlockType::Index, self.options.index_codec);
+        if index_cuts.is_partitioned() {
+            self.properties.index_kind = INDEX_KIND_PARTITIONED;
+        }
+        let index = self.add_part(BlockType::Index, self.options.index_codec, index_cuts);
         let largest_is_exclusive = self.note_bounds();
         self.payload.clear();
         self.properties.encode(&mut self.payload);
@@ -388,6 +433,11 @@ impl TableWriter {
         }
         properties.largest_key = end;
         true
+    }
+
+    fn take_cuts(&mut self) -> (Cuts, Cuts) {
+        let taken = |cuts| std::mem::replace(cuts, Cuts::new(None));
+        (taken(&mut self.index_cuts), taken(&mut self.filter_cuts))
     }
 
     /// What the manifest says of the finished table.

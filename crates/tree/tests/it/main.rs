@@ -31,6 +31,7 @@ mod model;
 mod names;
 mod overlays;
 mod own_log;
+mod partitions;
 mod prefixes;
 mod ranges;
 mod reads;

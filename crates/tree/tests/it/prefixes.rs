@@ -191,6 +191,7 @@ struct Case {
     order: Option<SharedComparator>,
     filter: FilterPolicyEntry,
     expect_hits: bool,
+    partitions: bool,
 }
 
 /// Random keys in nested folders, with deletes, flushes and compactions between: every prefix of every key, and others, scanned both
@@ -208,6 +209,8 @@ fn scans_are_right(case: Case, seed: u64) -> u64 {
         .data_block_size_policy(LevelPolicy::all(128))
         .filter_policy(FilterPolicy::new([FilterPolicyEntry::Bloom { bits_per_key: 10.0 }, case.filter]))
         .expect_point_read_hits(case.expect_hits)
+        .filter_block_partitioning_policy(LevelPolicy::all(case.partitions))
+        .partition_blocks(1)
         .compaction_strategy(Arc::new(strategy));
     if let Some(order) = case.order {
         config = config.comparator(order);
@@ -273,10 +276,15 @@ fn prefix_is_right_under_any_extractor_order_and_filter() {
     for (seed, extractor) in (0..).zip(extractors) {
         let mut skipped = 0;
         for order in &orders {
-            for (filter, expect_hits) in [(burr, false), (burr, true), (FilterPolicyEntry::None, false)] {
+            for (filter, expect_hits, partitions) in [
+                (burr, false, false),
+                (burr, true, false),
+                (burr, false, true),
+                (FilterPolicyEntry::None, false, false),
+            ] {
                 let (extractor, order) = (extractor.clone(), order.clone());
                 let no_hash = order.as_ref().is_some_and(|order| !order.equal_implies_identical());
-                let case = scans_are_right(Case { extractor, order, filter, expect_hits }, seed);
+                let case = scans_are_right(Case { extractor, order, filter, expect_hits, partitions }, seed);
                 assert!(case == 0 || !no_hash, "where bytes differ for one key there are no filters");
                 skipped += case;
             }

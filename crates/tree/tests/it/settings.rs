@@ -288,3 +288,149 @@ fn a_damaged_manifest_is_refused_or_used_up_to_the_damage() {
     tree.flush_active_memtable(0).unwrap();
     assert_eq!((tree.tables().len(), files()), (2, 5), "and not written over");
 }
+
+/// A tree of one table with a large index and a large filter, and what it may keep in memory.
+fn pinned(indexes: bool, filters: bool, cache: &Arc<Cache>) -> Tree {
+    let tree = config(&Arc::new(MemFs::new()))
+        .use_cache(Arc::clone(cache))
+        .data_block_size_policy(LevelPolicy::all(256))
+        .index_block_pinning_policy(LevelPolicy::all(indexes))
+        .filter_block_pinning_policy(LevelPolicy::all(filters))
+        .open()
+        .unwrap();
+    for i in 0..50_000 {
+        tree.insert(format!("key{i:05}"), "a value of some length", i).unwrap();
+    }
+    tree.flush_active_memtable(0).unwrap();
+    tree
+}
+
+fn check_pinned(tree: &Tree) {
+    for i in (0..50_000).step_by(9) {
+        assert!(tree.contains_key(format!("key{i:05}"), SeqNo::MAX).unwrap());
+        assert!(!tree.contains_key(format!("key{i:05}a"), SeqNo::MAX).unwrap());
+    }
+    let keys: Vec<_> = (0..50_000).step_by(997).map(|i| format!("key{i:05}")).collect();
+    assert!(tree.multi_get(&keys, SeqNo::MAX).unwrap().iter().all(Option::is_some));
+    assert_eq!(tree.len(SeqNo::MAX).unwrap(), 50_000);
+    let mut range = tree.range("key20000".., SeqNo::MAX).unwrap();
+    assert_eq!(&*range.next().unwrap().key().unwrap(), b"key20000");
+    assert_eq!(&*range.next_back().unwrap().key().unwrap(), b"key49999");
+    assert!(tree.verify().is_sound());
+}
+
+/// What is not pinned is no resident memory, counts as cached, and comes back from the file when the cache let it go.
+#[test]
+fn pinning_policies_say_what_stays_in_memory() {
+    let resident = |indexes, filters| {
+        let cache = Arc::new(Cache::with_capacity_bytes(16 << 20));
+        let tree = pinned(indexes, filters, &cache);
+        let table = tree.tables().remove(0);
+        assert_eq!((table.index_bytes > 0, table.filter_bytes > 0), (indexes, filters));
+        let stats = cache.stats();
+        assert_eq!(
+            stats.blocks,
+            u64::from(!indexes) + u64::from(!filters),
+            "they are cached when a table is opened"
+        );
+        assert!(stats.block_bytes + stats.resident_bytes > 150_000, "and count, pinned or not");
+        check_pinned(&tree);
+        assert_eq!(tree.metrics().parts_read.get(), 0, "there is room for all");
+        drop(tree);
+        assert_eq!(
+            (cache.stats().blocks, cache.stats().block_bytes, cache.stats().resident_bytes),
+            (0, 0, 0)
+        );
+        stats.resident_bytes
+    };
+    let (both, index, filter, none) =
+        (resident(true, true), resident(true, false), resident(false, true), resident(false, false));
+    assert!(both > index + 60_000 && both > filter + 60_000 && none < index.min(filter) - 60_000);
+    // Whatever the cache still has is pushed out by other blocks.
+    for (indexes, filters) in [(true, false), (false, true), (false, false)] {
+        let cache = Arc::new(Cache::with_capacity_bytes(16 << 20));
+        let tree = pinned(indexes, filters, &cache);
+        for _ in 0..3 {
+            let before = tree.metrics().parts_read.get();
+            cache.set_capacity_bytes(0);
+            assert_eq!(cache.stats().blocks, 0);
+            cache.set_capacity_bytes(16 << 20);
+            check_pinned(&tree);
+            let read = tree.metrics().parts_read.get() - before;
+            assert_eq!(read, u64::from(!indexes) + u64::from(!filters), "each is read once");
+        }
+        assert!(tree.major_compact(64 << 20, 0).unwrap());
+        check_pinned(&tree);
+    }
+}
+
+#[test]
+fn pinning_policies_differ_by_level() {
+    let upper = |config: Config| {
+        let policy = || LevelPolicy::new([true, false]);
+        config.index_block_pinning_policy(policy()).filter_block_pinning_policy(policy())
+    };
+    let (above, below) = (table_of(upper, false), table_of(upper, true));
+    assert!(above.filter_bytes > 0 && above.index_bytes > 0);
+    assert!(below.filter_bytes == 0 && below.index_bytes == 0);
+}
+
+/// An earlier engine had filters larger than a shard of its cache: they never stayed, and every read read them again.
+#[test]
+fn a_part_that_is_too_large_for_the_cache_is_pinned() {
+    let cache = Arc::new(Cache::with_capacity_bytes(512 << 10));
+    let tree = pinned(false, false, &cache);
+    let table = tree.tables().remove(0);
+    assert!(table.filter_bytes > 0 && table.index_bytes > 0);
+    check_pinned(&tree);
+    assert_eq!(tree.metrics().parts_read.get(), 0);
+}
+
+/// An index that cannot be read is an error of the read; a filter that cannot be is done without.
+#[test]
+fn parts_that_are_damaged_after_opening_never_make_a_wrong_answer() {
+    let fs = Arc::new(MemFs::new());
+    let cache = Arc::new(Cache::with_capacity_bytes(16 << 20));
+    let unpinned = LevelPolicy::all(false);
+    let tree = config(&fs)
+        .use_cache(Arc::clone(&cache))
+        .index_block_pinning_policy(unpinned.clone())
+        .filter_block_pinning_policy(unpinned)
+        .open()
+        .unwrap();
+    fill(&tree, 1);
+    let path = tree.tables()[0].path.clone();
+    let file = fs.open(&path, &OpenOptions::read_write()).unwrap();
+    let len = usize::try_from(fs.metadata(&path).unwrap().len).unwrap();
+    let mut footer = [0; 88];
+    file.read_exact_at(&mut footer, len as u64 - 88).unwrap();
+    let offset_at = |at: usize| u64::from_le_bytes(footer[at..at + 8].try_into().unwrap());
+    let forget = || {
+        cache.set_capacity_bytes(0);
+        cache.set_capacity_bytes(16 << 20);
+    };
+    let flip = |offset: u64| {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, offset).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], offset).unwrap();
+    };
+    let filter_at = offset_at(24) + 8;
+    flip(filter_at);
+    forget();
+    assert!(tree.contains_key("key00007", SeqNo::MAX).unwrap());
+    assert!(!tree.contains_key("key00007a", SeqNo::MAX).unwrap());
+    let index_at = offset_at(8) + 8;
+    flip(index_at);
+    forget();
+    let kind = |error: esker_tree::Error| error.kind();
+    assert_eq!(tree.get("key00007", SeqNo::MAX).map_err(kind).err(), Some(ErrorKind::Corruption));
+    assert_eq!(tree.multi_get(["key00007"], SeqNo::MAX).map_err(kind).err(), Some(ErrorKind::Corruption));
+    let mut range = tree.range("key00007".., SeqNo::MAX).unwrap();
+    assert_eq!(range.next().unwrap().key().map_err(kind).err(), Some(ErrorKind::Corruption));
+    assert_eq!(tree.len(SeqNo::MAX).map_err(kind).err(), Some(ErrorKind::Corruption));
+    assert_eq!(tree.major_compact(64 << 20, 0).map_err(kind).err(), Some(ErrorKind::Corruption));
+    flip(filter_at);
+    flip(index_at);
+    assert_eq!(tree.len(SeqNo::MAX).unwrap(), 2000);
+    assert!(tree.major_compact(64 << 20, 0).unwrap());
+}

@@ -1,6 +1,6 @@
 //! What the slots stand on, as the library has it but for the scheduler.
 
-pub(crate) use crate::library::cache::{key, slots, stored};
+pub(crate) use crate::library::cache::{key, part, slots, stored};
 
 /// The stand-in for `src/cache/slot.rs`: every access may switch threads, and faults can be planted.
 pub(crate) mod slot {
@@ -107,7 +107,8 @@ pub(crate) mod store {
         /// The ordinals and the first bytes of what it weighs.
         pub(crate) fn weighed(&self) -> Vec<(usize, Vec<u8>)> {
             let blocks = self.blocks.lock().unwrap();
-            blocks.iter().map(|(key, block)| (key.ordinal, block.buffer().as_bytes()[..8].to_vec())).collect()
+            let first_bytes = |block: &Stored| block.block().unwrap().as_bytes()[..8].to_vec();
+            blocks.iter().map(|(key, block)| (key.ordinal, first_bytes(block))).collect()
         }
     }
 }

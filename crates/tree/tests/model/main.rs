@@ -22,6 +22,7 @@
 mod library {
     pub(crate) mod cache {
         pub(crate) mod key;
+        pub(crate) mod part;
         pub(crate) mod slots;
         pub(crate) mod stored;
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use esker_format::block::{BlockHandle, BlockType, encode_block};
 use esker_format::checksum::key_hash;
@@ -13,8 +14,10 @@ use esker_format::properties::Properties;
 use esker_format::table::Footer;
 use esker_mem::kind::Kind;
 use esker_mem::slice::Slice;
+use esker_tree::{ByteOrder, Config, LevelPolicy, SequenceNumberCounter, SharedComparator, UserComparator};
 
 use super::check;
+use crate::inspect::table::TableFile;
 use crate::verify::findings::Findings;
 
 /// A table to be built, with places to lie in.
@@ -153,4 +156,55 @@ fn properties_are_true() {
     finds("properties say 1 data blocks, and there are 2", |planned| planned.properties.data_blocks = 1);
     finds("bounds of sequence numbers", |planned| planned.properties.highest_seqno = 8);
     finds("another largest key", |planned| planned.properties.largest_key = Slice::new(b"e"));
+}
+
+/// Descending byte order.
+struct Backwards;
+
+impl UserComparator for Backwards {
+    fn name(&self) -> &str {
+        "test.backwards"
+    }
+
+    fn compare(&self, a: &[u8], b: &[u8]) -> std::cmp::Ordering {
+        b.cmp(a)
+    }
+}
+
+#[test]
+fn a_table_in_partitions_is_checked_like_a_whole_one() {
+    for order in [Arc::new(ByteOrder) as SharedComparator, Arc::new(Backwards)] {
+        let folder = tempfile::tempdir().unwrap();
+        let seqno = SequenceNumberCounter::default();
+        let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default())
+            .comparator(order)
+            .data_block_size_policy(LevelPolicy::all(256))
+            .index_block_partitioning_policy(LevelPolicy::all(true))
+            .filter_block_partitioning_policy(LevelPolicy::all(true))
+            .partition_blocks(16)
+            .open()
+            .unwrap();
+        for i in 0..3000 {
+            tree.insert(format!("key{i:04}"), "a value", seqno.next()).unwrap();
+        }
+        tree.flush_active_memtable(0).unwrap();
+        let path = tree.tables()[0].path.clone();
+        drop(tree);
+        let problems_of = |path: &Path| {
+            let mut output = Vec::new();
+            let mut findings = Findings::new(&mut output, true);
+            let facts = check(path, &mut findings);
+            (facts.map(|facts| facts.entries), findings.finish().unwrap().0)
+        };
+        assert_eq!(problems_of(&path), (Some(3000), 0));
+        // Partitions lie behind the data blocks, up to the directory.
+        let table = TableFile::open(&path).unwrap();
+        let blocks = table.index().unwrap().unwrap();
+        let partitions_at = blocks.entry(blocks.len() - 1).handle.end().unwrap();
+        assert!(table.filter().unwrap().unwrap().filters().len() > 5);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[usize::try_from(partitions_at).unwrap() + 10] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(problems_of(&path).1, 1);
+    }
 }

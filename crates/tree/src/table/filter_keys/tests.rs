@@ -72,6 +72,22 @@ fn the_filter_has_each_prefix_once_beside_the_keys() {
     assert!(!["a/", "b/", "a/1/"].iter().any(there), "a prefix is not a key");
 }
 
+/// Each partition has the prefixes of its keys, also those that the partition before has.
+#[test]
+fn a_filter_that_is_cut_begins_with_its_own_prefixes() {
+    let extractor: SharedPrefixExtractor = Arc::new(DelimitedPrefix::new(b'/', 1));
+    let mut filter = FilterKeys::new(BLOOM, Some(&extractor)).unwrap();
+    let mut payloads = [Vec::new(), Vec::new()];
+    filter.add(b"a/1");
+    filter.cut(&mut payloads[0]);
+    filter.add(b"a/2");
+    assert_eq!(filter.len(), 2, "the key and the prefix");
+    assert_eq!(filter.finish(&mut payloads[1]).as_deref(), Some(extractor.name()));
+    for payload in payloads {
+        assert!(Filter::decode(Slice::from(payload)).unwrap().may_contain(prefix_hash(b"a/")));
+    }
+}
+
 #[test]
 fn keys_without_a_prefix_are_no_contradiction() {
     let extractor: SharedPrefixExtractor = Arc::new(FixedPrefix::new(3));

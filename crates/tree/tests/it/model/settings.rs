@@ -129,6 +129,11 @@ pub(crate) struct Settings {
     prefixes: Prefixes,
     index_codec: Codec,
     compaction_threads: usize,
+    pins_indexes: bool,
+    pins_filters: bool,
+    parts_indexes: bool,
+    parts_filters: bool,
+    partition_blocks: u32,
     /// Less than nothing leaves it unsaid.
     hash_ratio: f32,
 }
@@ -176,6 +181,11 @@ impl Settings {
             cache_bytes: dice.pick(&[0, 16 << 10, 64 << 10, 1 << 20]),
             descriptors: dice.pick(&[1, 8, 64]),
             manifest_rotate_bytes: dice.pick(&[2 << 10, 64 << 10]),
+            pins_indexes: dice.one_in(2),
+            pins_filters: dice.one_in(2),
+            parts_indexes: dice.one_in(2),
+            parts_filters: dice.one_in(2),
+            partition_blocks: dice.pick(&[1, 2, 5]),
             index_codec: dice.pick(&[Codec::None, Codec::Lz4]),
             hash_ratio: dice.pick(&[-1.0, 0.0, 1.0]),
             prefixes: dice.pick(&[
@@ -217,7 +227,13 @@ impl Settings {
             let folds_operands = self.merging == Merging::FoldsOperandsToo;
             config = config.with_merge_operator(Arc::new(Appender { folds_operands }));
         }
-        config = config.index_block_compression_policy(LevelPolicy::all(self.index_codec));
+        config = config
+            .index_block_compression_policy(LevelPolicy::all(self.index_codec))
+            .index_block_pinning_policy(LevelPolicy::all(self.pins_indexes))
+            .filter_block_pinning_policy(LevelPolicy::all(self.pins_filters))
+            .index_block_partitioning_policy(LevelPolicy::all(self.parts_indexes))
+            .filter_block_partitioning_policy(LevelPolicy::all(self.parts_filters))
+            .partition_blocks(self.partition_blocks);
         if self.hash_ratio >= 0.0 {
             config = config.data_block_hash_ratio_policy(LevelPolicy::new([1.0, self.hash_ratio]));
         }
