@@ -10,9 +10,10 @@
 //! 2. Ask their filters.
 //! 3. Unless all runs stay whole, the scan reads a version of what is left.
 //!
-//! Cost: a filter probe or two a run, and some allocations if something is left out. Nothing without an extractor.
+//! Cost: a filter probe or two a run; as much again, and some allocations, if something is left out. Nothing without an extractor.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use esker_format::filter::prefix_hash;
@@ -35,12 +36,12 @@ fn narrow_by_filters(core: &Core, view: Arc<View>, prefix: &[u8]) -> Arc<View> {
     let extractor = core.config.prefix_extractor.as_deref();
     let Some(boundary) = extractor.and_then(|extractor| boundary_of(extractor, prefix)) else { return view };
     let wanted = Wanted { prefix, boundary, hash: prefix_hash(boundary), order: core.order() };
-    let mut skipped = 0;
-    let version = view.version.narrowed(|run| wanted.part_of(run, &mut skipped));
+    let skipped: usize = view.version.runs().iter().map(|run| wanted.places_in(run).1).sum();
     if skipped == 0 {
         return view;
     }
-    core.metrics.prefix_filter_skips.add(skipped);
+    let version = view.version.narrowed(|run| wanted.part_of(run));
+    core.metrics.prefix_filter_skips.add(skipped as u64);
     Arc::new(View { version: Arc::new(version), ..View::clone(&view) })
 }
 
@@ -53,30 +54,45 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// The part of a run that may hold the prefix; counts tables that might have, but for their filters.
-    fn part_of(&self, run: &Run, skipped: &mut u64) -> Option<Run> {
-        let may_contain = |table: &Table| table.may_contain_prefix(self.boundary, self.hash);
+    /// Which tables of a run may hold the prefix: those in the range, but for so many whose filters say that they do not.
+    ///
+    /// Under byte order those that do stand together, as only the first and the last that can hold the prefix have keys without it.
+    /// Under another order the ones that do not may be anywhere.
+    fn places_in(&self, run: &Run) -> (Range<usize>, usize) {
+        let tables = run.tables();
+        let is_absent = |at: usize| tables.get(at).is_some_and(|table| !self.may_be_in(table));
         if !self.order.is_bytes() {
-            let kept: Vec<_> = run.tables().iter().filter(|table| may_contain(table)).cloned().collect();
-            *skipped += (run.tables().len() - kept.len()) as u64;
-            return (!kept.is_empty()).then(|| Run::new(run.id(), kept, self.order));
+            return (0..tables.len(), (0..tables.len()).filter(|at| is_absent(*at)).count());
         }
         let mut from = run.position(self.prefix, self.order);
-        let behind = run.tables().get(from..).unwrap_or_default();
+        let behind = tables.get(from..).unwrap_or_default();
         let reaches = |table: &Arc<Table>| {
             table.smallest().starts_with(self.prefix) || table.smallest().cmp(self.prefix) == Ordering::Less
         };
         let mut to = from + behind.partition_point(reaches);
-        // Only at the ends is there a table of which not all keys have the prefix.
-        let is_absent = |at: usize| run.tables().get(at).is_some_and(|table| !may_contain(table));
+        let mut skipped = 0;
         if from < to && is_absent(from) {
             from += 1;
-            *skipped += 1;
+            skipped += 1;
         }
         if from < to && is_absent(to - 1) {
             to -= 1;
-            *skipped += 1;
+            skipped += 1;
         }
-        (from < to).then(|| run.part(from..to))
+        (from..to, skipped)
+    }
+
+    /// The part of a run that may hold the prefix.
+    fn part_of(&self, run: &Run) -> Option<Run> {
+        let (places, _) = self.places_in(run);
+        if self.order.is_bytes() {
+            return (!places.is_empty()).then(|| run.part(places));
+        }
+        let kept: Vec<_> = run.tables().iter().filter(|table| self.may_be_in(table)).cloned().collect();
+        (!kept.is_empty()).then(|| Run::new(run.id(), kept, self.order))
+    }
+
+    fn may_be_in(&self, table: &Table) -> bool {
+        table.may_contain_prefix(self.boundary, self.hash)
     }
 }
