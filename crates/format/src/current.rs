@@ -1,11 +1,12 @@
-//! `CURRENT`: which manifest of a tree, or which catalog of a database, counts.
+//! `CURRENT`: which manifest of a tree, or which catalog of a database, counts. `OWNER` has the same form: whose a folder is that a level
+//! route leads to.
 //!
 //! | at | bytes | field | |
 //! |---|---|---|---|
 //! | 0 | 8 | magic | `"eskercur"` |
 //! | 8 | 4 | version | 1 |
 //! | 12 | 4 | reserved | 0 |
-//! | 16 | 8 | number | of the manifest or catalog |
+//! | 16 | 8 | number | of the manifest or catalog; in `OWNER`, the tree's own |
 //! | 24 | 8 | checksum | xxh3-64 of the 24 bytes before it |
 //!
 //! The file is replaced as a whole (write anew, sync, rename, sync the folder), never changed. **Damage.** Any changed bit and any

@@ -9,6 +9,7 @@
 //! | `000007.manifest` | a manifest: [`crate::manifest`] |
 //! | `CURRENT` | which manifest counts: [`crate::current`] |
 //! | `LOCK` | held by whoever has the tree open |
+//! | `OWNER` | in a folder that a level route leads to: whose it is |
 //!
 //! In the folder of a database, beside `CURRENT` and `LOCK` (and one tree folder per keyspace under `keyspaces`):
 //!
@@ -56,6 +57,8 @@ pub enum FileKind {
     Current,
     /// The lock.
     Lock,
+    /// Which tree a folder belongs to.
+    Owner,
     /// A segment of the write-ahead log.
     Segment(SegmentId),
     /// A former segment, kept to be recycled.
@@ -88,6 +91,7 @@ impl FileKind {
         match name {
             "CURRENT" => return Some(Self::Current),
             "LOCK" => return Some(Self::Lock),
+            "OWNER" => return Some(Self::Owner),
             _ => {}
         }
         let (number, extension) = name.split_once('.')?;
@@ -133,6 +137,7 @@ impl fmt::Display for FileKind {
             Self::Manifest(id) => write!(f, "{:06}.manifest", id.0),
             Self::Current => f.write_str("CURRENT"),
             Self::Lock => f.write_str("LOCK"),
+            Self::Owner => f.write_str("OWNER"),
             Self::Segment(id) => write!(f, "{:06}.log", id.0),
             Self::SpareSegment(id) => write!(f, "{:06}.spare", id.0),
             Self::Catalog(id) => write!(f, "{:06}.catalog", id.0),

@@ -17,6 +17,7 @@
 //! | 21 | feed horizon | nothing at or above it is zeroed or dropped |
 //! | 29 | watermark | below it, versions that newer ones shadow may be gone |
 //! | 31 | level route | repeats; varints: first level, first level behind; then the folder's path in UTF-8, for messages |
+//! | 35 | owner | the tree's own number, which folders of level routes have in their `OWNER` |
 //! | 33 | history from | below it, change feeds may have lost writes; absent: the watermark |
 //! | 23, 25, 27 | reserved | added and removed blob files, and their live bytes |
 //!
@@ -103,6 +104,8 @@ pub struct VersionEdit {
     pub history_from: Option<SeqNo>,
     /// The folders, other than the tree's own, in which tables of some levels lie: all of them, if there are any.
     pub level_routes: Vec<RoutedLevels>,
+    /// The number by which folders that level routes lead to know the tree.
+    pub owner: Option<u64>,
 }
 
 /// Levels whose tables lie in a folder of their own.
@@ -192,6 +195,7 @@ impl VersionEdit {
         put_optional_u64(out, 21, self.feed_horizon);
         put_optional_u64(out, 29, self.watermark);
         put_optional_u64(out, 33, self.history_from);
+        put_optional_u64(out, 35, self.owner);
         for route in &self.level_routes {
             record.clear();
             put_varint(&mut record, route.from.into());
@@ -226,6 +230,7 @@ impl VersionEdit {
                 21 => set_once(&mut edit.feed_horizon, &field, seqno(&field)?)?,
                 29 => set_once(&mut edit.watermark, &field, seqno(&field)?)?,
                 33 => set_once(&mut edit.history_from, &field, seqno(&field)?)?,
+                35 => set_once(&mut edit.owner, &field, field.u64()?)?,
                 31 => edit.level_routes.push(routed_levels(&field)?),
                 _ => field.skip_unknown()?,
             }

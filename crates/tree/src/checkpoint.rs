@@ -74,7 +74,7 @@ impl PendingCheckpoint {
         let _unchanged = core.manifest();
         let version = Arc::clone(&core.state.view().version);
         // All tables will lie in its own folder.
-        let edit = VersionEdit { level_routes: Vec::new(), ..core.snapshot_edit(&version) };
+        let edit = VersionEdit { level_routes: Vec::new(), owner: None, ..core.snapshot_edit(&version) };
         Self { core: Arc::clone(core), version, edit }
     }
 

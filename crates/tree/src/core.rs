@@ -51,6 +51,8 @@ pub(crate) struct Core {
     pub(crate) debt: AtomicU64,
     /// What may be changed meanwhile.
     pub(crate) runtime: Runtime,
+    /// The number that folders of level routes know the tree by.
+    pub(crate) owner: Option<u64>,
     /// Held for as long as the tree is open.
     pub(crate) _locks: Vec<Box<dyn FileLock>>,
 }
@@ -165,6 +167,7 @@ impl Core {
             replay_floor: Some(self.replay_floor()),
             last_seqno: self.last_seqno(),
             level_routes: self.config.routes.iter().map(LevelRoute::recorded).collect(),
+            owner: self.owner,
             ..VersionEdit::default()
         };
         self.stamp_ids(&mut edit);

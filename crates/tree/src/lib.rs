@@ -141,6 +141,7 @@ pub use crate::prefix_extractor::{
 pub use crate::pressure::Backpressure;
 pub use crate::range_tombstones::span::RangeDelete;
 pub use crate::remove_range::{PrefixRange, prefix_range};
+pub use crate::routed::owner::routed_folders;
 pub use crate::routes::LevelRoute;
 pub use crate::runtime::{BackpressureThresholds, RuntimeConfig, Threshold};
 pub use crate::scan::Range;

@@ -4,7 +4,8 @@
 //! 2. Find the manifest through `CURRENT`; without one the folder must hold nothing, or what a crash left of a creation.
 //! 3. Replay the manifest's edits; refuse another comparator or merge operator before anything is touched.
 //! 4. Open every table that they name, in whichever folder it is ([`crate::routed`]).
-//! 5. Begin a new manifest. No manifest is ever appended to by a second opener, so a torn tail is left behind with its file.
+//! 5. Begin a new manifest, and mark the folders that level routes lead to as ours. No manifest is ever appended to by a second
+//!    opener, so a torn tail is left behind with its file.
 //! 6. Delete orphans: tables that no edit names, other manifests, temporary files, in all folders. Foreign files stay (INV-TREE-4).
 //!
 //! Nothing is deleted before the new manifest is durable, so that a crash at any point leaves a tree that opens.
@@ -66,6 +67,7 @@ pub(crate) fn open(config: Config) -> Result<Core> {
     let folders = routed::list(&config, entries, &recovered.state, &mut locks)?;
     let core = build(config, &recovered.state, &folders, locks)?;
     begin_manifest(&core, &recovered)?;
+    folders.mark(core.owner)?;
     remove_orphans(&core, &folders, recovered.is_damaged);
     core.refresh_debt();
     let seqno_end = recovered.state.last_seqno.map_or(0, |last| last + 1);
@@ -122,6 +124,7 @@ fn build(
     let cache = config.cache_or_default();
     let descriptors = config.descriptors_or_default();
     let metrics = Arc::new(Metrics::default());
+    let owner = state.owner.or_else(|| (!config.routes.is_empty()).then(|| config.random.next_u64()));
     let runtime = Runtime::new(config.runtime.clone());
     let source = TableSource {
         fs: Arc::clone(&config.fs),
@@ -172,6 +175,7 @@ fn build(
         seqno_end: AtomicU64::new(state.last_seqno.map_or(0, |last| last + 1)),
         debt: AtomicU64::new(0),
         runtime,
+        owner,
         _locks: locks,
     })
 }

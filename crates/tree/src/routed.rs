@@ -1,14 +1,17 @@
 //! What opening does about the folders of a tree: its own, and those that level routes lead to.
 //!
 //! 1. [`check`] the routes: they share no level.
-//! 2. [`list`] each folder. One that the manifest knows must be there. One that it does not know is made if need be, and must
-//!    hold no table that the manifest does not name: it would be another tree's, and be deleted as an orphan. None may be
-//!    another tree's own folder (INV-TREE-7).
+//! 2. [`list`] each folder. One that the manifest knows must be there; another one is made if need be. One that is not marked as ours
+//!    ([`owner`]) must not be marked at all, and hold no table that the manifest does not name: it would be another tree's, and be
+//!    deleted as an orphan. None may be another tree's own folder (INV-TREE-7).
 //! 3. [`Folders::find`] each table: where its level is routed, or else wherever it is.
+//! 4. [`Folders::mark`] what is not marked, once the manifest is durable.
 //!
 //! Routes may change between two openings, and folders may move, as long as every table is found in one of them.
 //!
 //! Not here: the rest of opening ([`crate::open`]).
+
+pub(crate) mod owner;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -20,6 +23,7 @@ use esker_format::manifest::{AddedTable, MAX_PATH_BYTES, RoutedLevels, VersionEd
 
 use crate::error::{Error, Result};
 use crate::options::Config;
+use crate::routed::owner::{Mark, read_mark, write_mark};
 use crate::routes::{Folder, LevelRoute};
 use crate::version::LEVELS;
 
@@ -28,6 +32,7 @@ struct Listed {
     fs: SharedFs,
     path: PathBuf,
     entries: Vec<DirEntry>,
+    is_marked: bool,
 }
 
 /// The folders of the tree: its own first.
@@ -60,8 +65,8 @@ pub(crate) fn list(
     recovered: &VersionEdit,
     locks: &mut Vec<Box<dyn FileLock>>,
 ) -> Result<Folders> {
-    let mut folders =
-        Folders(vec![Listed { fs: SharedFs::clone(&config.fs), path: config.path.clone(), entries: own }]);
+    let (fs, path) = (SharedFs::clone(&config.fs), config.path.clone());
+    let mut folders = Folders(vec![Listed { fs, path, entries: own, is_marked: true }]);
     let named: HashSet<TableId> = recovered.added.iter().map(|table| table.table).collect();
     for route in &config.routes {
         let LevelRoute { path, fs, .. } = route;
@@ -74,18 +79,17 @@ pub(crate) fn list(
             locks.push(lock(fs, path)?);
         }
         let entries = fs.read_dir(path).map_err(|e| Error::io("list", path, e))?;
+        let mark = read_mark(fs, path)?;
+        let is_ours = mark != Mark::None && recovered.owner.map(Mark::Owner) == Some(mark);
         let is_strange = |entry: &DirEntry| match FileName::parse_os(&entry.name) {
-            Some(FileName::Finished(FileKind::Table(id))) => known.is_none() && !named.contains(&id),
+            Some(FileName::Finished(FileKind::Table(id))) => !is_ours && !named.contains(&id),
             Some(FileName::Finished(FileKind::Current | FileKind::Manifest(_))) => true,
             _ => false,
         };
-        if entries.iter().any(is_strange) {
-            return Err(Error::InvalidRoute {
-                path: path.clone(),
-                problem: "it holds files of another tree",
-            });
+        if mark != Mark::None && !is_ours || entries.iter().any(is_strange) {
+            return Err(Error::InvalidRoute { path: path.clone(), problem: "it belongs to another tree" });
         }
-        folders.0.push(Listed { fs: SharedFs::clone(fs), path: path.clone(), entries });
+        folders.0.push(Listed { fs: SharedFs::clone(fs), path: path.clone(), entries, is_marked: is_ours });
     }
     Ok(folders)
 }
@@ -154,6 +158,13 @@ impl Folders {
     pub(crate) fn next_free_table(&self) -> u64 {
         let tables = self.0.iter().flat_map(|listed| tables_of(&listed.entries));
         tables.map(|id| id.0.saturating_add(1)).max().unwrap_or(1)
+    }
+
+    /// Marks the folders that routes lead to as those of the tree `owner`, which its manifest says durably.
+    pub(crate) fn mark(&self, owner: Option<u64>) -> Result<()> {
+        let Some(owner) = owner else { return Ok(()) };
+        let mut unmarked = self.0.iter().filter(|listed| !listed.is_marked);
+        unmarked.try_for_each(|listed| write_mark(&listed.fs, &listed.path, owner))
     }
 
     /// Where the tables of the manifest are, in its order.

@@ -75,6 +75,7 @@ fn random_edit(random: &mut fastrand::Rng) -> VersionEdit {
         feed_horizon: (number() % 2 == 0).then(|| number() >> 1),
         watermark: (number() % 2 == 0).then(|| number() >> 1),
         history_from: (number() % 2 == 0).then(|| number() >> 1),
+        owner: (number() % 2 == 0).then(&mut number),
         level_routes: (0..number() % 3)
             .map(|i| RoutedLevels {
                 from: i.to_le_bytes()[0],

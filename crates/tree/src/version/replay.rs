@@ -48,6 +48,7 @@ impl Replay {
         state.next_run = edit.next_run.max(state.next_run);
         state.next_blob_file = edit.next_blob_file.max(state.next_blob_file);
         state.comparator = edit.comparator.or_else(|| state.comparator.take());
+        state.owner = edit.owner.or(state.owner);
         state.merge_operator = edit.merge_operator.or_else(|| state.merge_operator.take());
         if !edit.level_routes.is_empty() {
             state.level_routes = edit.level_routes;

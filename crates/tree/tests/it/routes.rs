@@ -174,6 +174,84 @@ fn level_routes_that_lead_to_another_tree_are_refused() {
     assert!(other_own.exists(Path::new("db/tree/CURRENT")).unwrap());
 }
 
+/// INV-TREE-7: a folder without tables was anybody's, and so was one whose tables a checkpoint named. What the one tree then wrote
+/// there, the other deleted as orphans when it was opened.
+#[test]
+fn level_routes_lead_to_folders_of_one_tree() {
+    let (own, cold) = disks();
+    let with_route = |fs: &SharedFs| config(Arc::clone(fs)).level_routes(vec![route(1..7, "cold", &cold)]);
+    drop(with_route(&own).open().unwrap());
+    assert!(tables_in(&cold, "cold").is_empty());
+    let (other, _) = disks();
+    let is_refused = |result: Result<Tree>| matches!(result, Err(Error::InvalidRoute { .. }));
+    assert!(is_refused(with_route(&other).open()));
+    let tree = filled(with_route(&own), 4);
+    tree.major_compact(1 << 20, 0).unwrap();
+    tree.create_checkpoint(Path::new("copy")).unwrap();
+    let copy = || Config::new("copy", SequenceNumberCounter::default(), SequenceNumberCounter::default());
+    let copy = |path| {
+        let routes = vec![route(1..7, path, &cold)];
+        copy().with_shared_fs(Arc::clone(&own)).level_routes(routes).with_directory_lock(false).open()
+    };
+    assert!(is_refused(copy("cold")));
+    check(&copy("elsewhere").unwrap(), 4);
+    check(&copy("elsewhere").unwrap(), 4);
+    drop(tree);
+    // The number outlives an opening without routes.
+    let tree = with_route(&own).open().unwrap();
+    let back = vec![route(1..6, "cold", &cold)];
+    drop(tree);
+    let tree = config(Arc::clone(&own)).level_routes(back).open().unwrap();
+    write_round(&tree, 4).unwrap();
+    tree.major_compact(1 << 20, 0).unwrap();
+    drop(tree);
+    check(&config(Arc::clone(&own)).open().unwrap(), 5);
+    check(&with_route(&own).open().unwrap(), 5);
+}
+
+/// A crash may leave a name without bytes: that is no mark, and the folder is used only if nothing strange is in it.
+#[test]
+fn level_routes_mark_their_folders_again_after_a_crash() {
+    let (own, cold) = disks();
+    let routed = || config(Arc::clone(&own)).level_routes(vec![route(1..7, "cold", &cold)]);
+    drop(filled(routed(), 4));
+    let mark = || {
+        let file = cold.open(Path::new("cold/OWNER"), &OpenOptions::read_write()).unwrap();
+        let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        (file, bytes)
+    };
+    let (file, whole) = mark();
+    for len in [0, 5] {
+        file.set_len(len).unwrap();
+        check(&routed().open().unwrap(), 4);
+        assert_eq!(mark().1, whole);
+    }
+    file.set_len(5).unwrap();
+    cold.open(Path::new("cold/000900.table"), &OpenOptions::create_new()).unwrap();
+    assert!(matches!(routed().open(), Err(Error::InvalidRoute { .. })));
+    assert!(cold.exists(Path::new("cold/000900.table")).unwrap());
+    cold.remove_file(Path::new("cold/000900.table")).unwrap();
+    check(&routed().open().unwrap(), 4);
+}
+
+/// Whoever removes a tree finds its folders, and no other's.
+#[test]
+fn routed_folders_are_those_that_belong_to_the_tree() {
+    let (own, cold) = disks();
+    drop(filled(config(Arc::clone(&own)).level_routes(vec![route(1..7, "cold", &cold)]), 4));
+    let nowhere: SharedFs = Arc::new(MemFs::new());
+    let another: SharedFs = Arc::new(MemFs::new());
+    let tree = Config::new("x", SequenceNumberCounter::default(), SequenceNumberCounter::default());
+    drop(tree.with_shared_fs(Arc::clone(&own)).level_routes(vec![route(1..7, "cold", &another)]).open());
+    let filesystems = [nowhere, another, Arc::clone(&cold)];
+    let found = esker_tree::routed_folders(&own, Path::new("db/tree"), &filesystems).unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(Arc::ptr_eq(&found[0].0, &cold) && found[0].1 == Path::new("cold"));
+    assert!(esker_tree::routed_folders(&own, Path::new("nothing"), &filesystems).is_err());
+    drop(filled(config(Arc::new(MemFs::new())), 1));
+}
+
 #[test]
 fn level_routes_lock_their_folders_and_lose_their_orphans() {
     let (own, cold) = disks();
