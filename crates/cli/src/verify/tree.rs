@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use esker_format::error::DecodeError;
 use esker_format::file_name::{FileKind, FileName};
@@ -19,11 +19,13 @@ use crate::verify::{log, table};
 struct Version {
     tables: BTreeMap<TableId, AddedTable>,
     comparator: Option<String>,
+    /// The tree's folder, and those that level routes lead to.
+    folders: Vec<PathBuf>,
 }
 
 /// Checks the tree in `folder`.
 pub(crate) fn check(folder: &Path, findings: &mut Findings<'_>) {
-    let mut version = Version::default();
+    let mut version = Version { folders: vec![folder.to_path_buf()], ..Version::default() };
     let Some(number) = log::current(folder, findings) else { return };
     let manifest = folder.join(FileKind::Manifest(ManifestId(number)).name());
     log::records(&manifest, LogKind::Manifest, number, findings, |payload| {
@@ -31,7 +33,7 @@ pub(crate) fn check(folder: &Path, findings: &mut Findings<'_>) {
         version.apply(edit)
     });
     for (id, added) in &version.tables {
-        let path = folder.join(FileKind::Table(*id).name());
+        let path = version.path_of(*id);
         if let Some(facts) = table::check(&path, findings) {
             compare(&path, &facts, added, findings);
         }
@@ -39,10 +41,20 @@ pub(crate) fn check(folder: &Path, findings: &mut Findings<'_>) {
     if version.comparator.as_deref().is_none_or(|name| name == BYTE_ORDER) {
         runs(&manifest, &version, findings);
     }
-    strangers(folder, &version, findings);
+    for folder in &version.folders {
+        strangers(folder, &version, findings);
+    }
 }
 
 impl Version {
+    /// Where a table is: in the tree's folder if it is nowhere.
+    fn path_of(&self, id: TableId) -> PathBuf {
+        let name = FileKind::Table(id).name();
+        let mut paths = self.folders.iter().map(|folder| folder.join(&name));
+        let own = paths.next().unwrap_or_default();
+        paths.find(|path| path.exists()).unwrap_or(own)
+    }
+
     fn apply(&mut self, edit: VersionEdit) -> Result<(), DecodeError> {
         for removed in edit.removed {
             if self.tables.remove(&removed.table).is_none() {
@@ -54,6 +66,8 @@ impl Version {
                 return Err(DecodeError::invalid("version edit", 0, "an added table is new"));
             }
         }
+        let routed = edit.level_routes.into_iter().map(|route| PathBuf::from(route.path));
+        self.folders.extend(routed);
         if edit.comparator.is_some() {
             self.comparator = edit.comparator;
         }
@@ -133,3 +147,6 @@ fn strangers(folder: &Path, version: &Version, findings: &mut Findings<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
