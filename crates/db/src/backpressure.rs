@@ -3,8 +3,8 @@
 //! The background reports a [`Pressure`] after each change; it becomes a price in nanoseconds per byte written:
 //!
 //! * below the soft limits the price is zero, and a writer pays one relaxed load;
-//! * above them it rises exponentially from 200 MB/s to 4 MB/s at the hard limits, so that a small excess costs
-//!   little and no excess grows without bound;
+//! * above them, those of the database and those that each keyspace may have of its own, it rises exponentially from 200 MB/s to
+//!   4 MB/s at the hard limits, so that a small excess costs little and no excess grows without bound;
 //! * what writers owe accumulates in one counter, and whoever brings it to 100 µs sleeps it off: many short sleeps,
 //!   never a long one (INV-COMMIT-7).
 //!
@@ -19,26 +19,34 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use esker_env::clock::Clock;
+use esker_tree::BackpressureThresholds;
 
 use crate::error::Result;
 
 /// How far background work is behind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pressure {
     /// Bytes in all memtables.
     pub(crate) memtable_bytes: u64,
     /// Their cap.
     pub(crate) memtable_limit_bytes: u64,
-    /// The most level-0 runs of any keyspace.
-    pub(crate) level_zero_runs: u64,
     /// Bytes that compaction has yet to rewrite.
     pub(crate) debt_bytes: u64,
+    /// How far the keyspace that is furthest behind has come from its own thresholds, 0, to its stops, 1.
+    pub(crate) lag: f64,
+    /// The longest single sleep: the least that a keyspace asks for.
+    pub(crate) max_delay: Duration,
 }
 
-/// Level-0 runs at which writers begin to slow down, and at which they are slowest: a strategy that keeps up takes twelve down
-/// while some more gather.
-const LEVEL_ZERO_RUNS: (u64, u64) = (20, 44);
-/// Compaction debt at which writers begin to slow down, and at which they are slowest.
+/// How far one keyspace is behind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Behind {
+    pub(crate) level_zero_runs: u64,
+    pub(crate) debt_bytes: u64,
+    pub(crate) sealed_memtables: u64,
+}
+
+/// Compaction debt of the whole database at which writers begin to slow down, and at which they are slowest.
 const DEBT_BYTES: (u64, u64) = (8 << 30, 64 << 30);
 /// Thousandths of the memtables' share at which writers begin to slow down; at the whole of it they stop.
 const MEMTABLE_SOFT: u64 = 850;
@@ -47,15 +55,35 @@ const PRICE_NANOS: (f64, f64) = (5.0, 250.0);
 /// What is owed before someone sleeps.
 const SLEEP_NANOS: u64 = 100_000;
 /// The longest single sleep; what is owed beyond is forgiven, so that one huge batch does not stall its writer.
-const LONGEST_SLEEP_NANOS: u64 = 10_000_000;
+const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
 impl Pressure {
+    /// None yet, of memtables that may take so much.
+    pub(crate) const fn none(memtable_limit_bytes: u64) -> Self {
+        Self { memtable_bytes: 0, memtable_limit_bytes, debt_bytes: 0, lag: 0.0, max_delay: LONGEST_SLEEP }
+    }
+
+    /// Takes in how far a keyspace is behind.
+    pub(crate) fn add(&mut self, behind: Behind, thresholds: &BackpressureThresholds) {
+        self.debt_bytes += behind.debt_bytes;
+        let ways = [
+            (behind.level_zero_runs, thresholds.level_zero_runs),
+            (behind.debt_bytes, thresholds.compaction_debt_bytes),
+            (behind.sealed_memtables, thresholds.sealed_memtables),
+        ];
+        let lag = ways.map(|(value, threshold)| ramp(value, threshold.slowdown, threshold.stop));
+        self.lag = lag.into_iter().fold(self.lag, f64::max);
+        self.max_delay = self.max_delay.min(thresholds.max_delay);
+    }
+
     /// From 0 (none) to 1 (as slow as it gets).
     fn excess(&self) -> f64 {
         let soft = self.memtable_limit_bytes / 1000 * MEMTABLE_SOFT;
-        ramp(self.memtable_bytes, soft, self.memtable_limit_bytes)
-            .max(ramp(self.level_zero_runs, LEVEL_ZERO_RUNS.0, LEVEL_ZERO_RUNS.1))
-            .max(ramp(self.debt_bytes, DEBT_BYTES.0, DEBT_BYTES.1))
+        ramp(self.memtable_bytes, soft, self.memtable_limit_bytes).max(self.lag).max(ramp(
+            self.debt_bytes,
+            DEBT_BYTES.0,
+            DEBT_BYTES.1,
+        ))
     }
 
     /// Nanoseconds per KiB.
@@ -80,12 +108,17 @@ fn ramp(value: u64, low: u64, high: u64) -> f64 {
     (value.saturating_sub(low) as f64 / span as f64).min(1.0)
 }
 
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// The price of writing. Thread-safe; its mutex is a leaf.
 pub(crate) struct Backpressure {
     clock: Arc<dyn Clock>,
     price_per_kib: AtomicU64,
     owed_nanos: AtomicU64,
     slept_nanos: AtomicU64,
+    longest_sleep_nanos: AtomicU64,
     full: AtomicBool,
     gate: Mutex<()>,
     opened: Condvar,
@@ -99,6 +132,7 @@ impl Backpressure {
             price_per_kib: AtomicU64::new(0),
             owed_nanos: AtomicU64::new(0),
             slept_nanos: AtomicU64::new(0),
+            longest_sleep_nanos: AtomicU64::new(nanos(LONGEST_SLEEP)),
             full: AtomicBool::new(false),
             gate: Mutex::new(()),
             opened: Condvar::new(),
@@ -107,6 +141,7 @@ impl Backpressure {
 
     /// Takes a new measurement.
     pub(crate) fn update(&self, pressure: &Pressure) {
+        self.longest_sleep_nanos.store(nanos(pressure.max_delay), Ordering::Relaxed);
         self.price_per_kib.store(pressure.price_per_kib(), Ordering::Relaxed);
         let full = pressure.is_full();
         let was_full = self.full.swap(full, Ordering::AcqRel);
@@ -140,7 +175,8 @@ impl Backpressure {
     fn owe(&self, nanos: u64) {
         let owed = self.owed_nanos.fetch_add(nanos, Ordering::Relaxed).saturating_add(nanos);
         if owed >= SLEEP_NANOS {
-            let due = self.owed_nanos.swap(0, Ordering::Relaxed).min(LONGEST_SLEEP_NANOS);
+            let longest = self.longest_sleep_nanos.load(Ordering::Relaxed);
+            let due = self.owed_nanos.swap(0, Ordering::Relaxed).min(longest);
             if due > 0 {
                 self.slept_nanos.fetch_add(due, Ordering::Relaxed);
                 self.clock.sleep(Duration::from_nanos(due));

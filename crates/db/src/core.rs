@@ -19,7 +19,7 @@ use esker_format::ids::KeyspaceId;
 use esker_mem::seqno::SeqNo;
 use esker_tree::{Apply, CancelToken, Reservation, SequenceNumberCounter};
 
-use crate::backpressure::{Backpressure, Pressure};
+use crate::backpressure::{Backpressure, Behind, Pressure};
 use crate::catalog::CatalogFile;
 use crate::commit::{Entry, Environment, Pipeline};
 use crate::error::Result;
@@ -220,16 +220,19 @@ impl Core {
 
     /// Measures how far background work is behind, and sets the price of writing by it.
     pub(crate) fn measure(&self) -> Pressure {
-        let mut pressure =
-            Pressure { memtable_limit_bytes: self.split.write_buffer_bytes as u64, ..Pressure::default() };
+        let mut pressure = Pressure::none(self.split.write_buffer_bytes as u64);
         for keyspace in self.registry.all() {
             let tree = &keyspace.tree;
             let memtables = tree.memtable_stats();
             // What a recovery found is in the cache's share (INV-RECOVER-8).
             pressure.memtable_bytes +=
                 memtables.active_bytes + memtables.sealed_bytes.saturating_sub(memtables.sorted_bytes);
-            pressure.level_zero_runs = pressure.level_zero_runs.max(tree.level_zero_runs() as u64);
-            pressure.debt_bytes += tree.compaction_debt();
+            let behind = Behind {
+                level_zero_runs: tree.level_zero_runs() as u64,
+                debt_bytes: tree.compaction_debt(),
+                sealed_memtables: memtables.sealed as u64,
+            };
+            pressure.add(behind, &tree.runtime_config().backpressure);
         }
         self.backpressure.update(&pressure);
         pressure

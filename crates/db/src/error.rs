@@ -120,6 +120,33 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A keyspace has reached its storage limit, or the write would exceed it. Nothing was written.
+    StorageFull {
+        /// The keyspace.
+        keyspace: String,
+        /// Bytes in use.
+        used: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A level route that makes no sense, or leads where another keyspace's tables lie.
+    InvalidRoute {
+        /// The keyspace.
+        keyspace: String,
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Tables lie in a folder that is not there, or that no level route given at this open leads to.
+    MissingRoute {
+        /// The keyspace.
+        keyspace: String,
+        /// The level.
+        level: u8,
+        /// The folder.
+        path: PathBuf,
+    },
     /// The database was closed.
     Closed,
     /// There is no database here, and none may be created.
@@ -255,6 +282,15 @@ impl Error {
                 Self::MergeFailed { keyspace: keyspace.to_owned(), key, operator, source }
             }
             esker_tree::Error::AlreadyExists { path } => Self::AlreadyExists { path },
+            esker_tree::Error::StorageFull { used, limit } => {
+                Self::StorageFull { keyspace: keyspace.to_owned(), used, limit }
+            }
+            esker_tree::Error::InvalidRoute { path, problem } => {
+                Self::InvalidRoute { keyspace: keyspace.to_owned(), path, problem }
+            }
+            esker_tree::Error::MissingRoute { level, path } => {
+                Self::MissingRoute { keyspace: keyspace.to_owned(), level, path }
+            }
             source => Self::Tree { keyspace: keyspace.to_owned(), source },
         }
     }
@@ -287,7 +323,10 @@ impl Error {
             | Self::MergeFailed { .. }
             | Self::InvalidOption { .. }
             | Self::AlreadyExists { .. }
+            | Self::InvalidRoute { .. }
+            | Self::MissingRoute { .. }
             | Self::NotADatabase { .. } => ErrorKind::InvalidInput,
+            Self::StorageFull { .. } => ErrorKind::NoSpace,
             Self::KeyspaceNotFound { .. } | Self::KeyspaceDropped { .. } | Self::DatabaseNotFound { .. } => {
                 ErrorKind::NotFound
             }

@@ -7,6 +7,7 @@
 //! Not here: how a tree is read (`esker_tree`); what a write does ([`crate::write`]); ranges ([`crate::scan`]);
 //! reads that want no value, or more than that ([`reads`]).
 
+mod live;
 mod reads;
 
 use std::ops::RangeBounds;

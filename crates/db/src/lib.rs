@@ -74,6 +74,7 @@ mod ingest;
 mod ingested;
 mod keyspace;
 mod keyspaces;
+mod limits;
 mod options;
 mod parallel;
 mod prometheus;
@@ -82,6 +83,7 @@ mod recover;
 mod replay;
 mod report;
 mod reserved;
+mod routes;
 mod scan;
 mod signal;
 mod snapshot;
@@ -94,15 +96,19 @@ mod wal;
 mod write;
 mod write_batch;
 
+pub use esker_env::fs::SharedFs;
+pub use esker_env::os::OsFs;
 pub use esker_env::sync_mode::SyncMode;
 pub use esker_mem::comparator::{ByteOrder, SharedComparator, UserComparator};
 pub use esker_mem::slice::{Slice, UserKey, UserValue};
 pub use esker_tree::{
-    AppendOperator, CacheStats, Codec, CompactionFilter, CompactionFilterFactory, CounterOperator,
-    CounterValue, DelimitedPrefix, DroppedRange, FilterContext, FilterItem, FilterPolicy, FilterPolicyEntry,
-    FixedPrefix, IngestMode, IngestOptions, IngestOutcome, LevelPolicy, LevelStats, MaxOperator,
-    MemtableStats, MergeError, MergeOperator, PinnableSlice, PrefixExtractor, SegmentStats,
-    SharedCompactionFilterFactory, SharedMergeOperator, SharedPrefixExtractor, TableFileInfo, TableWriter,
+    AppendOperator, BackpressureThresholds, BlockSizePolicy, CacheStats, Codec, CompactionFilter,
+    CompactionFilterFactory, CompressionPolicy, CounterOperator, CounterValue, DelimitedPrefix, DroppedRange,
+    FilterContext, FilterItem, FilterPolicy, FilterPolicyEntry, FixedPrefix, HashRatioPolicy, IngestMode,
+    IngestOptions, IngestOutcome, LevelPolicy, LevelRoute, LevelStats, MaxOperator, MemtableStats,
+    MergeError, MergeOperator, PartitioningPolicy, PinnableSlice, PinningPolicy, PrefixExtractor, RunId,
+    RuntimeConfig, SegmentStats, SharedCompactionFilterFactory, SharedMergeOperator, SharedPrefixExtractor,
+    StorageStats, StorageStatus, TableFileInfo, TableId, TableInfo, TableProperties, TableWriter, Threshold,
     Verdict,
 };
 

@@ -14,11 +14,16 @@ use esker_format::catalog::KeyspaceRecord;
 use esker_format::limits::MAX_NAME_BYTES;
 use esker_mem::comparator::{KeyOrder, SharedComparator};
 use esker_tree::{
-    Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy, SharedCompactionFilterFactory, SharedMergeOperator,
-    SharedPrefixExtractor,
+    Codec, FilterPolicy, FilterPolicyEntry, LevelPolicy, RuntimeConfig, SharedCompactionFilterFactory,
+    SharedMergeOperator, SharedPrefixExtractor,
 };
 
 use crate::error::{Error, Result};
+use crate::options::policies::Policies;
+
+mod by_level;
+mod live;
+pub(crate) mod policies;
 
 /// How long an acknowledged write is sure to live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -187,8 +192,8 @@ impl DatabaseOptions {
 #[derive(Clone, Default)]
 pub struct KeyspaceOptions {
     pub(crate) comparator: Option<SharedComparator>,
-    pub(crate) block_size_bytes: Option<u32>,
-    pub(crate) filters: Option<FilterPolicy>,
+    pub(crate) policies: Policies,
+    pub(crate) runtime: Option<RuntimeConfig>,
     pub(crate) expect_point_read_hits: bool,
     pub(crate) memtable_bytes: Option<usize>,
     pub(crate) compression: Option<LevelPolicy<Codec>>,
@@ -215,7 +220,7 @@ impl KeyspaceOptions {
     /// The size of a data block before compression, in bytes. Default: 8 KiB.
     #[must_use]
     pub fn block_size_bytes(mut self, bytes: u32) -> Self {
-        self.block_size_bytes = Some(bytes);
+        self.policies.block_sizes = Some(LevelPolicy::all(bytes));
         self
     }
 
@@ -239,7 +244,7 @@ impl KeyspaceOptions {
     /// ```
     #[must_use]
     pub fn filter_policy(mut self, policy: FilterPolicy) -> Self {
-        self.filters = Some(policy);
+        self.policies.filters = Some(policy);
         self
     }
 
@@ -387,8 +392,8 @@ impl std::fmt::Debug for KeyspaceOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyspaceOptions")
             .field("comparator", &self.comparator_name())
-            .field("block_size_bytes", &self.block_size_bytes)
-            .field("filters", &self.filters)
+            .field("policies", &self.policies)
+            .field("runtime", &self.runtime)
             .field("expect_point_read_hits", &self.expect_point_read_hits)
             .field("memtable_bytes", &self.memtable_bytes)
             .field("compression", &self.compression)

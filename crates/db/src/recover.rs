@@ -39,6 +39,7 @@ use crate::keyspaces::{DEFAULT_KEYSPACE, check_names};
 use crate::options::{DatabaseOptions, KeyspaceOptions};
 use crate::parallel::Team;
 use crate::replay::{Replay, flush_all};
+use crate::routes;
 use crate::signal::{Signal, WORK};
 use crate::state::{KeyspaceState, Registry};
 use crate::trees::Trees;
@@ -231,11 +232,17 @@ fn open_trees(trees: &Trees, catalog: &mut CatalogFile, resolve: &Resolver) -> R
 fn remove_orphans(fs: &SharedFs, trees: &Trees, registry: &Registry) -> Result<()> {
     let directory = trees.directory();
     let entries = fs.read_dir(directory).map_err(|error| Error::io("list", directory, error))?;
+    let mut filesystems = vec![Arc::clone(fs)];
+    for folder in registry.all().iter().flat_map(|keyspace| keyspace.folders()) {
+        if !filesystems.iter().any(|known| Arc::ptr_eq(known, &folder.fs)) {
+            filesystems.push(Arc::clone(&folder.fs));
+        }
+    }
     for entry in entries {
         let id = entry.name.to_str().and_then(parse_keyspace_folder);
         if let Some(id) = id.filter(|id| registry.get(*id).is_none()) {
             // A folder with foreign files in it stays.
-            let _ = trees.folder(id).remove();
+            let _ = routes::remove_all(&routes::recorded(&trees.folder(id), &filesystems));
         }
     }
     Ok(())

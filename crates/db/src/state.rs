@@ -7,70 +7,91 @@
 //! Lock order: the registry's lock is a leaf.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use esker_env::fs::SharedFs;
-use esker_format::file_name::FileName;
 use esker_format::ids::KeyspaceId;
-use esker_tree::Tree;
+use esker_tree::{RuntimeConfig, Tree};
 
 use crate::error::{Error, Result};
 use crate::reserved::Reserved;
+use crate::routes::{Folder, remove_all};
 
 /// One keyspace.
 pub(crate) struct KeyspaceState {
     pub(crate) id: KeyspaceId,
     pub(crate) name: String,
     pub(crate) tree: Tree,
-    /// Whether keys are in byte order.
-    folder: Folder,
-    dropped: AtomicBool,
+    /// All folders with files of it: its own first, then those that level routes lead to.
+    folders: Vec<Folder>,
+    /// [`DROPPED`] and [`LIMITED`].
+    flags: AtomicU8,
     pub(crate) reserved: Reserved,
 }
 
-/// Where a keyspace's files lie.
-#[derive(Clone, Debug)]
-pub(crate) struct Folder {
-    pub(crate) fs: SharedFs,
-    pub(crate) path: PathBuf,
-}
-
-impl Folder {
-    /// Removes the folder and our files in it. What cannot be removed now goes at the next open.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        for entry in self.fs.read_dir(&self.path)? {
-            if FileName::parse_os(&entry.name).is_some() {
-                self.fs.remove_file(&self.path.join(&entry.name))?;
-            }
-        }
-        self.fs.remove_dir(&self.path)
-    }
-}
+/// It is no keyspace of the database any more.
+const DROPPED: u8 = 1;
+/// It has a storage limit that writes must keep.
+const LIMITED: u8 = 2;
 
 impl Drop for KeyspaceState {
     /// The last handle, scan, snapshot or job of a dropped keyspace is gone: so may its files be (INV-KEYSPACE-4).
     fn drop(&mut self) {
-        if self.dropped.load(Ordering::Acquire) {
-            let _ = self.folder.remove();
+        if self.is_dropped() {
+            // What cannot be removed now goes at the next open.
+            let _ = remove_all(&self.folders);
         }
     }
 }
 
 impl KeyspaceState {
-    pub(crate) fn new(id: KeyspaceId, name: String, tree: Tree, folder: Folder) -> Self {
-        Self { id, name, tree, folder, dropped: AtomicBool::new(false), reserved: Reserved::default() }
+    pub(crate) fn new(id: KeyspaceId, name: String, tree: Tree, folders: Vec<Folder>) -> Self {
+        let limited = is_limited(&tree.runtime_config());
+        let flags = AtomicU8::new(if limited { LIMITED } else { 0 });
+        Self { id, name, tree, folders, flags, reserved: Reserved::default() }
+    }
+
+    /// Changes the settings that may be changed now.
+    pub(crate) fn update_runtime(&self, change: impl FnOnce(&mut RuntimeConfig)) {
+        // The flag is set where changes are made one at a time, so it follows the last one (INV-RUNTIME-1).
+        self.tree.update_runtime_config(|config| {
+            change(config);
+            if is_limited(config) {
+                self.flags.fetch_or(LIMITED, Ordering::AcqRel);
+            } else {
+                self.flags.fetch_and(!LIMITED, Ordering::AcqRel);
+            }
+        });
+    }
+
+    /// All folders with files of it: its own first.
+    pub(crate) fn folders(&self) -> &[Folder] {
+        &self.folders
+    }
+
+    fn is_dropped(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & DROPPED != 0
+    }
+
+    /// Whether writes must be asked about a storage limit.
+    #[inline]
+    pub(crate) fn is_limited(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & LIMITED != 0
     }
 
     /// Refuses once the keyspace is dropped.
     #[inline]
     pub(crate) fn check(&self) -> Result<()> {
-        if self.dropped.load(Ordering::Acquire) {
+        if self.is_dropped() {
             return Err(Error::KeyspaceDropped { name: self.name.clone() });
         }
         Ok(())
+    }
+
+    /// Whether a write must be looked at: since the keyspace is dropped, or has a storage limit.
+    #[inline]
+    pub(crate) fn is_special(&self) -> bool {
+        self.flags.load(Ordering::Acquire) != 0
     }
 
     /// Refuses operands where there is nothing to fold them.
@@ -89,6 +110,11 @@ impl KeyspaceState {
     }
 }
 
+/// Whether there is a limit that is kept.
+fn is_limited(config: &RuntimeConfig) -> bool {
+    config.storage_limit_bytes.is_some() && config.storage_admission
+}
+
 /// The keyspaces that are not dropped.
 #[derive(Default)]
 pub(crate) struct Registry {
@@ -104,7 +130,7 @@ impl Registry {
     pub(crate) fn remove(&self, id: KeyspaceId) {
         let removed = self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         if let Some(keyspace) = removed {
-            keyspace.dropped.store(true, Ordering::Release);
+            keyspace.flags.fetch_or(DROPPED, Ordering::AcqRel);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Opening the trees of keyspaces, with what all of them share: one cache, one pool of memtable memory, one table of
 //! open files, one visible sequence number.
 //!
-//! The tree of keyspace 5 lives in `keyspaces/000005`. A keyspace is new or old, never "whatever is there": an old one
-//! whose tree is gone is damage, not an empty keyspace (INV-KEYSPACE-3).
+//! The tree of keyspace 5 lives in `keyspaces/000005`; some of its tables perhaps elsewhere ([`crate::routes`]). A keyspace is new or
+//! old, never "whatever is there": an old one whose tree is gone is damage, not an empty keyspace (INV-KEYSPACE-3).
 //!
 //! Not here: which keyspaces there are ([`crate::catalog`]).
 
@@ -15,11 +15,12 @@ use esker_env::sync_mode::SyncMode;
 use esker_format::file_name::{FileKind, KEYSPACES_FOLDER, keyspace_folder};
 use esker_format::ids::KeyspaceId;
 use esker_mem::arena::ArenaPool;
-use esker_tree::{Cache, Config, DescriptorTable, LevelPolicy, SequenceNumberCounter};
+use esker_tree::{Cache, Config, DescriptorTable, SequenceNumberCounter};
 
 use crate::error::{Error, Result};
 use crate::options::{KeyspaceOptions, MemorySplit};
-use crate::state::{Folder, KeyspaceState};
+use crate::routes::{self, Folder};
+use crate::state::KeyspaceState;
 
 /// Memory of flushed memtables that is kept for the next ones: fresh memory costs more than filling it.
 const IDLE_ARENAS: usize = 2;
@@ -84,7 +85,12 @@ impl Trees {
         let exists =
             self.fs.exists(&folder.path).map_err(|error| Error::io("look at", &folder.path, error))?;
         if exists {
-            folder.remove().map_err(|error| Error::io("remove", &folder.path, error))?;
+            let filesystems: Vec<_> = std::iter::once(&self.fs)
+                .chain(options.policies.routes.iter().map(|route| &route.fs))
+                .map(Arc::clone)
+                .collect();
+            let folders = routes::recorded(&folder, &filesystems);
+            routes::remove_all(&folders).map_err(|error| Error::io("remove", &folder.path, error))?;
         }
         self.fs.create_dir_all(&folder.path).map_err(|error| Error::io("create", &folder.path, error))?;
         let keyspace = self.open_tree(id, name, options)?;
@@ -109,6 +115,7 @@ impl Trees {
 
     fn open_tree(&self, id: KeyspaceId, name: &str, options: &KeyspaceOptions) -> Result<KeyspaceState> {
         let folder = self.folder(id);
+        let routes = routes::of_keyspace(&options.policies.routes, id);
         // The tree takes its numbers from the log, never from a counter of its own.
         let unused = SequenceNumberCounter::default();
         let mut config = Config::new(&folder.path, unused, self.visible.clone())
@@ -121,15 +128,11 @@ impl Trees {
             .use_arena_pool(Arc::clone(&self.arenas))
             .data_block_compression_policy(options.compression_or_default())
             .expect_point_read_hits(options.expect_point_read_hits)
+            .with_runtime_config(options.runtime_or_default())
             .memtable_capacity_bytes(
                 options.memtable_bytes.unwrap_or(self.split.memtable_bytes).min(self.split.memtable_bytes),
             );
-        if let Some(bytes) = options.block_size_bytes {
-            config = config.data_block_size_policy(LevelPolicy::all(bytes));
-        }
-        if let Some(policy) = &options.filters {
-            config = config.filter_policy(policy.clone());
-        }
+        config = options.policies.apply(config).level_routes(routes.clone());
         if let Some(comparator) = &options.comparator {
             config = config.comparator(Arc::clone(comparator));
         }
@@ -143,6 +146,8 @@ impl Trees {
             config = config.with_compaction_filter_factory(Arc::clone(factory));
         }
         let tree = config.open().map_err(|error| Error::tree(name, error))?;
-        Ok(KeyspaceState::new(id, name.to_owned(), tree, folder))
+        let routed = routes.into_iter().map(|route| Folder { fs: route.fs, path: route.path });
+        let folders = std::iter::once(folder).chain(routed).collect();
+        Ok(KeyspaceState::new(id, name.to_owned(), tree, folders))
     }
 }

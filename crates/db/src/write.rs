@@ -1,6 +1,7 @@
 //! Writes: one operation or a batch, from the user's bytes to the commit pipeline.
 //!
-//! 1. Refuse what cannot be written: a closed or read-only database, a dropped keyspace, a key or value too long.
+//! 1. Refuse what cannot be written: a closed or read-only database, a key or value too long, a dropped keyspace, one
+//!    without room ([`crate::limits`]).
 //! 2. Pay for the pressure, and wait if the memtables are at their cap; both before any lock is taken.
 //! 3. Look where it will go, and encode into this thread's ticket, whose buffers are reused from write to write.
 //! 4. [`Pipeline::commit`](crate::commit::Pipeline::commit).
@@ -19,6 +20,7 @@ use crate::batch::{Operations, check_lengths};
 use crate::commit::ticket::{Committed, Request, Ticket, Touch};
 use crate::core::Core;
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::options::Durability;
 use crate::signal::{BUFFERED, MEASURE, WORK};
 use crate::state::KeyspaceState;
@@ -44,9 +46,11 @@ pub(crate) fn write_one(
     durability: Durability,
 ) -> Result<()> {
     core.health.check_writable()?;
-    keyspace.check()?;
     check_lengths(key, value)?;
     let bytes = key.len() + value.len();
+    if keyspace.is_special() {
+        limits::admit_one(keyspace, operation, bytes)?;
+    }
     admit(core, bytes)?;
     let place = keyspace.tree.look(key);
     let ticket = take_ticket();
@@ -108,6 +112,9 @@ fn fill(core: &Core, request: &mut Request<Arc<KeyspaceState>>, batch: &mut Oper
     for share in &batch.shares {
         let keyspace = core.registry.get(share.id);
         let keyspace = keyspace.ok_or_else(|| Error::KeyspaceDropped { name: format!("#{}", share.id) })?;
+        if keyspace.is_limited() {
+            limits::admit_batch(&keyspace, &batch.payload, batch.count)?;
+        }
         request.touches.push(Touch {
             id: share.id,
             keyspace,

@@ -4,13 +4,21 @@ use std::thread;
 
 use esker_env::clock::ManualClock;
 
+use esker_tree::Threshold;
+
 use super::*;
 use crate::error::Error;
 
 const LIMIT: u64 = 100 << 20;
 
 fn idle() -> Pressure {
-    Pressure { memtable_limit_bytes: LIMIT, ..Pressure::default() }
+    Pressure::none(LIMIT)
+}
+
+fn with_runs(level_zero_runs: u64) -> Pressure {
+    let mut pressure = idle();
+    pressure.add(Behind { level_zero_runs, ..Behind::default() }, &BackpressureThresholds::default());
+    pressure
 }
 
 fn setup() -> (Arc<ManualClock>, Backpressure) {
@@ -22,7 +30,7 @@ fn setup() -> (Arc<ManualClock>, Backpressure) {
 #[test]
 fn without_pressure_nobody_sleeps() {
     let (clock, backpressure) = setup();
-    backpressure.update(&Pressure { memtable_bytes: LIMIT / 2, level_zero_runs: 20, ..idle() });
+    backpressure.update(&Pressure { memtable_bytes: LIMIT / 2, ..with_runs(20) });
     for _ in 0..100_000 {
         backpressure.pay(1024);
     }
@@ -31,8 +39,7 @@ fn without_pressure_nobody_sleeps() {
 
 #[test]
 fn the_price_rises_smoothly() {
-    let prices: Vec<u64> =
-        (20..=44).map(|runs| Pressure { level_zero_runs: runs, ..idle() }.price_per_kib()).collect();
+    let prices: Vec<u64> = (20..=44).map(|runs| with_runs(runs).price_per_kib()).collect();
     assert_eq!(prices.first(), Some(&0));
     assert!(prices.windows(2).all(|pair| pair[0] < pair[1]), "{prices:?}");
     assert!(
@@ -45,7 +52,7 @@ fn the_price_rises_smoothly() {
 fn delays_accumulate_and_are_slept_in_short_pieces() {
     // INV-COMMIT-7
     let (clock, backpressure) = setup();
-    backpressure.update(&Pressure { level_zero_runs: 32, ..idle() });
+    backpressure.update(&with_runs(32));
     let (mut sleeps, mut longest, mut before) = (0u32, Duration::ZERO, clock.now());
     for _ in 0..100_000 {
         backpressure.pay(140);
@@ -65,9 +72,32 @@ fn delays_accumulate_and_are_slept_in_short_pieces() {
 fn one_huge_write_does_not_sleep_for_long() {
     // INV-COMMIT-7
     let (clock, backpressure) = setup();
-    backpressure.update(&Pressure { level_zero_runs: 100, ..idle() });
+    backpressure.update(&with_runs(100));
     backpressure.pay(256 << 20);
-    assert_eq!(clock.now(), Duration::from_nanos(LONGEST_SLEEP_NANOS));
+    assert_eq!(clock.now(), LONGEST_SLEEP);
+}
+
+/// The keyspace that is furthest behind its own thresholds counts, and the shortest delay that one asks for.
+#[test]
+fn thresholds_are_each_keyspaces_own() {
+    let mut patient = BackpressureThresholds::default();
+    patient.level_zero_runs = Threshold { slowdown: 100, stop: 200 };
+    patient.compaction_debt_bytes = Threshold::NEVER;
+    let behind = Behind { level_zero_runs: 44, debt_bytes: 100 << 20, sealed_memtables: 2 };
+    let mut pressure = idle();
+    pressure.add(behind, &patient);
+    assert_eq!((pressure.lag, pressure.price_per_kib()), (0.0, 0));
+    let mut hasty = patient;
+    hasty.sealed_memtables = Threshold { slowdown: 1, stop: 3 };
+    hasty.max_delay = Duration::from_millis(2);
+    pressure.add(behind, &hasty);
+    assert_eq!((pressure.lag, pressure.debt_bytes), (0.5, 200 << 20));
+    pressure.add(behind, &patient);
+    assert_eq!(pressure.lag, 0.5);
+    let (clock, backpressure) = setup();
+    backpressure.update(&pressure);
+    backpressure.pay(256 << 20);
+    assert_eq!(clock.now(), Duration::from_millis(2));
 }
 
 #[test]

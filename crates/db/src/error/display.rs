@@ -34,6 +34,9 @@ impl fmt::Display for Error {
             | Self::Io { .. }
             | Self::Corruption { .. }
             | Self::Unsupported { .. } => of_files(self, f),
+            Self::StorageFull { .. } | Self::InvalidRoute { .. } | Self::MissingRoute { .. } => {
+                of_storage(self, f)
+            }
             Self::Closed | Self::Indeterminate { .. } | Self::ReadOnly { .. } | Self::HistoryGone { .. } => {
                 of_states(self, f)
             }
@@ -114,6 +117,25 @@ fn of_files(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Error::Unsupported { path, problem } => {
             write!(f, "{} cannot be read by this version: {problem}", path.display())
         }
+        _ => Ok(()),
+    }
+}
+
+/// Of limits and places of a keyspace's tables.
+fn of_storage(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        Error::StorageFull { keyspace, used, limit } => {
+            write!(f, "keyspace {keyspace:?} uses {used} bytes of a limit of {limit}: the write was refused")
+        }
+        Error::InvalidRoute { keyspace, path, problem } => {
+            write!(f, "keyspace {keyspace:?}: the level route to {}: {problem}", path.display())
+        }
+        Error::MissingRoute { keyspace, level, path } => write!(
+            f,
+            "keyspace {keyspace:?}: tables of level {level} lie in {}, where no level route leads: \
+             name it with its options on the builder, and see that the folder is there",
+            path.display()
+        ),
         _ => Ok(()),
     }
 }

@@ -26,5 +26,7 @@ mod recovery;
 mod refusals;
 mod replay;
 mod replica;
+mod routes;
+mod settings;
 mod states;
 mod sync_mode;

@@ -130,6 +130,15 @@ impl Tree {
         admission::admit(&self.0, 0, 0)
     }
 
+    /// Whether a write of so many entries, with so many bytes of keys and values, would be let in if it asked.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::StorageFull`] if not.
+    pub fn has_room_for(&self, entries: usize, key_value_bytes: usize) -> Result<()> {
+        admission::admit(&self.0, entries, key_value_bytes)
+    }
+
     /// Whether the storage limit is reached, so that every write that asks is refused. Reads go on, and so do writes that
     /// do not ask.
     #[must_use]
