@@ -105,6 +105,16 @@ impl Cache {
         PartPlace::new(&self.store, file, number)
     }
 
+    /// How much of the capacity resident metadata takes.
+    pub(crate) fn resident_share(&self) -> Share {
+        let (resident, capacity) = (self.store.resident_bytes(), self.store.capacity_bytes());
+        match resident {
+            _ if resident >= capacity / 2 => Share::Half,
+            _ if resident >= capacity / 4 => Share::Quarter,
+            _ => Share::Little,
+        }
+    }
+
     /// Whether a part of so many bytes should not be cached but be kept by its table.
     pub(crate) fn is_too_large(&self, bytes: u64) -> bool {
         self.store.is_too_large(bytes)
@@ -114,6 +124,17 @@ impl Cache {
     pub(crate) fn buffer(&self, len: usize) -> BufferMut {
         self.store.buffer(len)
     }
+}
+
+/// What of a cache's capacity is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Share {
+    /// Less than a quarter.
+    Little,
+    /// A quarter or more.
+    Quarter,
+    /// Half or more.
+    Half,
 }
 
 /// Bytes of resident metadata that count against a [`Cache`].

@@ -249,7 +249,8 @@ impl CompactionJob {
         let horizon = core.horizon(advice);
         let filter = self.filter(horizon.newest_snapshot);
         let readers = Readers { watermark: horizon.watermark, snapshots: horizon.snapshots };
-        let options = core.config.table_options(plan.output_level, self.limits.last_level);
+        let options =
+            core.config.table_options(plan.output_level, self.limits.last_level, core.cache.resident_share());
         let tables = inputs.iter().map(|input| tables_of(input)).collect::<Vec<_>>();
         let ranges: Vec<RangeDelete> =
             tables.iter().flatten().flat_map(|table| table.range_deletes()).collect();

@@ -173,7 +173,7 @@ fn write_table(
     let mut stream = DropStream::new(core.order().clone(), readers, limits)
         .folding(core.merge_operator().cloned())
         .covered_by(Arc::clone(&fragments));
-    let options = core.config.table_options(0, false);
+    let options = core.config.table_options(0, false, core.cache.resident_share());
     let mut output =
         Output::new(core, options, 0, core.next_run_id(), out_of_order).with_range_tombstones(&fragments);
     let mut keys = KeyTracker::new(core.order().clone());

@@ -21,8 +21,8 @@ use esker_format::data_block::fingerprints::Fingerprints;
 use esker_mem::arena::ArenaPool;
 use esker_mem::comparator::{KeyOrder, SharedComparator};
 
-use crate::cache::Cache;
 use crate::cache::descriptors::DescriptorTable;
+use crate::cache::{Cache, Share};
 use crate::compaction::filter::SharedCompactionFilterFactory;
 use crate::compaction::leveled::Leveled;
 use crate::compaction::picker::CompactionStrategy;
@@ -35,7 +35,7 @@ use crate::prefix_extractor::SharedPrefixExtractor;
 use crate::routes::{Folder, LevelRoute};
 use crate::runtime::RuntimeConfig;
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
-use crate::table::parts::Pinning;
+use crate::table::parts::{Pinning, UPPER_LEVELS};
 use crate::table::writer::TableOptions;
 use crate::version::manifest_log::ManifestLog;
 
@@ -88,8 +88,8 @@ pub struct Config {
     pub(crate) index_compression: CompressionPolicy,
     pub(crate) hash_ratio: Option<HashRatioPolicy>,
     pub(crate) pinning: Pinning,
-    pub(crate) index_partitioning: PartitioningPolicy,
-    pub(crate) filter_partitioning: PartitioningPolicy,
+    pub(crate) index_partitioning: Option<PartitioningPolicy>,
+    pub(crate) filter_partitioning: Option<PartitioningPolicy>,
     pub(crate) partition_blocks: u32,
     pub(crate) filters: FilterPolicy,
     pub(crate) expect_point_read_hits: bool,
@@ -152,10 +152,10 @@ impl Config {
             compression: LevelPolicy::all(Codec::None),
             index_compression: LevelPolicy::all(Codec::None),
             hash_ratio: None,
-            index_partitioning: LevelPolicy::all(false),
-            filter_partitioning: LevelPolicy::all(false),
+            index_partitioning: None,
+            filter_partitioning: None,
             partition_blocks: 512,
-            pinning: Pinning { indexes: LevelPolicy::all(true), filters: LevelPolicy::all(true) },
+            pinning: Pinning::default(),
             filters: FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 10.0 }),
             expect_point_read_hits: false,
             routes: Vec::new(),
@@ -241,35 +241,38 @@ impl Config {
         self
     }
 
-    /// Whether tables keep their filters in memory, by level; true by default. Where it is false, a filter is cached like a block, and read
-    /// again when a lookup wants it and it is gone. What a level says holds for the tables that are opened on it, until they are
-    /// opened again. A filter that is too large for the cache is kept all the same.
+    /// Whether tables keep their filters in memory, by level. Where it is false, a filter is cached like a block, and read again when a lookup
+    /// wants it and it is gone. What a level says holds for the tables that are opened on it, until they are opened again. A filter that
+    /// is too large for the cache is kept all the same.
+    ///
+    /// By default levels 0 to 2 keep theirs, and deeper ones as long as what tables keep takes less than half of the cache.
     #[must_use]
     pub fn filter_block_pinning_policy(mut self, policy: PinningPolicy) -> Self {
-        self.pinning.filters = policy;
+        self.pinning.filters = Some(policy);
         self
     }
 
-    /// Whether tables keep their indexes in memory, by level; true by default. As [`Self::filter_block_pinning_policy`].
+    /// Whether tables keep their indexes in memory, by level: as [`Self::filter_block_pinning_policy`], and with the same default.
     #[must_use]
     pub fn index_block_pinning_policy(mut self, policy: PinningPolicy) -> Self {
-        self.pinning.indexes = policy;
+        self.pinning.indexes = Some(policy);
         self
     }
 
-    /// Whether tables are written with an index in partitions, by level; false by default. With partitions that are not
-    /// pinned, a lookup reads and caches the partition that it needs instead of the whole index.
+    /// Whether tables are written with an index in partitions, by level. With partitions that are not pinned, a lookup reads and
+    /// caches the partition that it needs instead of the whole index. By default levels 0 to 2 have none, and deeper ones
+    /// once what tables keep in memory takes a quarter of the cache, so that large parts are not read for one key when it takes half.
     #[must_use]
     pub fn index_block_partitioning_policy(mut self, policy: PartitioningPolicy) -> Self {
-        self.index_partitioning = policy;
+        self.index_partitioning = Some(policy);
         self
     }
 
-    /// Whether tables are written with a filter in partitions, by level; false by default. As
-    /// [`Self::index_block_partitioning_policy`].
+    /// Whether tables are written with a filter in partitions, by level: as [`Self::index_block_partitioning_policy`], and with the
+    /// same default.
     #[must_use]
     pub fn filter_block_partitioning_policy(mut self, policy: PartitioningPolicy) -> Self {
-        self.filter_partitioning = policy;
+        self.filter_partitioning = Some(policy);
         self
     }
 
@@ -414,8 +417,13 @@ impl Config {
         ManifestLog::new(&self.fs, folder, &self.random, self.manifest_rotate_bytes, self.sync_mode)
     }
 
-    /// How tables of `level` are written.
-    pub(crate) fn table_options(&self, level: usize, last_level: bool) -> TableOptions {
+    /// How tables of `level` are written by a tree whose tables keep such a share of the cache.
+    pub(crate) fn table_options(&self, level: usize, last_level: bool, resident: Share) -> TableOptions {
+        let outgrown = level >= UPPER_LEVELS && resident >= Share::Quarter;
+        let partition_blocks = |policy: &Option<PartitioningPolicy>| {
+            let is_partitioned = policy.as_ref().map_or(outgrown, |policy| *policy.get(level));
+            is_partitioned.then_some(self.partition_blocks)
+        };
         let filtered = self.order.identity() && !(last_level && self.expect_point_read_hits);
         TableOptions {
             order: self.order.clone(),
@@ -432,8 +440,8 @@ impl Config {
             prefix_extractor: self.prefix_extractor.clone(),
             sync_mode: self.sync_mode,
             in_place: self.disable_cow,
-            index_partition_blocks: self.index_partitioning.get(level).then_some(self.partition_blocks),
-            filter_partition_blocks: self.filter_partitioning.get(level).then_some(self.partition_blocks),
+            index_partition_blocks: partition_blocks(&self.index_partitioning),
+            filter_partition_blocks: partition_blocks(&self.filter_partitioning),
         }
     }
 }

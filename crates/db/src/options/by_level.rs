@@ -45,7 +45,8 @@ impl KeyspaceOptions {
     }
 
     /// Whether tables keep their indexes in memory as long as they are open, by level; elsewhere they are cached like blocks, and
-    /// read again when they are wanted and gone. Default: everywhere.
+    /// read again when they are wanted and gone. Default: on levels 0 to 2, and deeper as long as what tables keep takes less than half of the
+    /// cache.
     ///
     /// ```
     /// use esker::{KeyspaceOptions, LevelPolicy};
@@ -66,7 +67,7 @@ impl KeyspaceOptions {
         self
     }
 
-    /// Whether tables keep their filters in memory, by level: as [`Self::index_block_pinning_policy`]. Default: everywhere.
+    /// Whether tables keep their filters in memory, by level: as [`Self::index_block_pinning_policy`], and with the same default.
     #[must_use]
     pub fn filter_block_pinning_policy(mut self, policy: PinningPolicy) -> Self {
         self.policies.filter_pinning = Some(policy);
@@ -74,15 +75,15 @@ impl KeyspaceOptions {
     }
 
     /// Whether tables are written with their index in partitions, by level, so that a read of one that is not pinned reads and caches the
-    /// partition that it needs. Default: nowhere.
+    /// partition that it needs. Default: below level 2, once what tables keep in memory takes a quarter of the cache.
     #[must_use]
     pub fn index_block_partitioning_policy(mut self, policy: PartitioningPolicy) -> Self {
         self.policies.index_partitioning = Some(policy);
         self
     }
 
-    /// Whether tables are written with their filter in partitions, by level: as [`Self::index_block_partitioning_policy`]. Default:
-    /// nowhere.
+    /// Whether tables are written with their filter in partitions, by level: as [`Self::index_block_partitioning_policy`], and with
+    /// the same default.
     #[must_use]
     pub fn filter_block_partitioning_policy(mut self, policy: PartitioningPolicy) -> Self {
         self.policies.filter_partitioning = Some(policy);

@@ -176,7 +176,7 @@ impl AnyIngestion {
 /// Begins a table as the last level has them, but with a filter: it may come to lie elsewhere.
 fn begin(core: &Core) -> Result<TableWriter> {
     let id = core.next_table_id();
-    let options = core.config.table_options(LEVELS - 1, false);
+    let options = core.config.table_options(LEVELS - 1, false, core.cache.resident_share());
     let folder = core.config.own_folder();
     TableWriter::create(folder.fs, folder.table_path(id), id, options, core.config.clock.unix_millis())
 }

@@ -12,6 +12,7 @@ use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::slice::UserKey;
 
+use crate::cache::Share;
 use crate::error::{Error, Result};
 use crate::ingest::ascending::Ascending;
 use crate::ingest::ranges::PendingRanges;
@@ -81,7 +82,7 @@ impl TableWriter {
     pub fn create(path: impl AsRef<Path>, config: &Config) -> Result<Self> {
         names::check(config)?;
         let path = path.as_ref().to_path_buf();
-        let options = config.table_options(LEVELS - 1, false);
+        let options = config.table_options(LEVELS - 1, false, Share::Little);
         let (fs, order) = (config.fs.clone(), config.order.clone());
         let created = config.clock.unix_millis();
         let inner = table::TableWriter::create(&fs, path.clone(), TableId::default(), options, created);

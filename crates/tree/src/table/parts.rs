@@ -1,7 +1,7 @@
 //! Index and filter of a table: whole or in partitions, pinned to the table or cached like its blocks.
 //!
-//! Which it is, is said by level: partitions when the table is written, pinning ([`Pinning`]) when it is opened, and both hold as
-//! long as the table is open, wherever it moves. A pinned whole part costs a look at which kind it is. One that is too large
+//! Which it is, is said by level, or follows from how much of the cache such parts take: partitions when the table is written, pinning
+//! ([`Pinning`]) when it is opened, and both hold as long as the table is open, wherever it moves. A pinned whole part costs a look at which kind it is. One that is too large
 //! for the cache is pinned in any case.
 //!
 //! Of a partitioned part the directory is always in memory; of partitions that are not pinned nothing is read when the table is
@@ -19,18 +19,39 @@ use esker_format::index_block::Index;
 use esker_format::partitions::Partitions;
 use esker_mem::slice::Slice;
 
-use crate::cache::Cache;
 use crate::cache::key::FileKey;
 use crate::cache::part::Decoded;
 use crate::cache::place::PartPlace;
+use crate::cache::{Cache, Share};
 use crate::error::{Error, Result};
 use crate::policy::PinningPolicy;
 
-/// Which levels keep the indexes and filters of their tables in memory.
-#[derive(Clone, Debug)]
+/// Which levels keep the indexes and filters of their tables in memory; without a policy, [by what there is](by_default).
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pinning {
-    pub(crate) indexes: PinningPolicy,
-    pub(crate) filters: PinningPolicy,
+    pub(crate) indexes: Option<PinningPolicy>,
+    pub(crate) filters: Option<PinningPolicy>,
+}
+
+impl Pinning {
+    /// Whether a table that is opened on `level` keeps its index.
+    pub(crate) fn of_index(&self, level: usize, cache: &Cache) -> bool {
+        self.indexes.as_ref().map_or_else(|| by_default(level, cache), |policy| *policy.get(level))
+    }
+
+    /// Whether a table that is opened on `level` keeps its filter.
+    pub(crate) fn of_filter(&self, level: usize, cache: &Cache) -> bool {
+        self.filters.as_ref().map_or_else(|| by_default(level, cache), |policy| *policy.get(level))
+    }
+}
+
+/// Levels whose tables are few, and asked by every lookup.
+pub(crate) const UPPER_LEVELS: usize = 3;
+
+/// Upper levels always keep their parts, and the others as long as all tables together keep less than half of the cache: else a tree
+/// that grows would leave no room for blocks, and then take more memory than it may.
+fn by_default(level: usize, cache: &Cache) -> bool {
+    level < UPPER_LEVELS || cache.resident_share() < Share::Half
 }
 
 /// A part that is read when it is wanted.

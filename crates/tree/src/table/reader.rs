@@ -111,9 +111,9 @@ impl Table {
         let level = usize::from(meta.level);
         let opening = Opening { cache: &source.cache, file, path: &path, file_bytes: len, read: &block };
         let index_at = footer.index.ok_or_else(no_index)?;
-        let (index, block_count) = opening.index(index_at, *source.pinning.indexes.get(level))?;
+        let (index, block_count) = opening.index(index_at, source.pinning.of_index(level, &source.cache))?;
         let filter = match footer.filter {
-            Some(at) => opening.filter(at, *source.pinning.filters.get(level))?,
+            Some(at) => opening.filter(at, source.pinning.of_filter(level, &source.cache))?,
             None => FilterPart::None,
         };
         let range_tombstones = match footer.range_tombstones {

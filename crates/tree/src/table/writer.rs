@@ -320,7 +320,7 @@ impl TableWriter {
             self.index.finish(&mut payload);
             self.index_cuts.cut(payload, &self.separator);
         }
-        // The keys of the blocks so far: that of the next block is not added yet.
+        // The keys of the blocks so far: that of the next block is not hashed yet (INV-PART-1).
         if self.filter_cuts.is_full_with(closed.highest_seqno)
             && let Some(keys) = &mut self.filter_keys
         {

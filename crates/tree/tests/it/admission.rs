@@ -44,6 +44,10 @@ fn try_writes_are_let_in_below_the_limit_and_refused_at_it() {
     let (tree, seqno) = limited(100 << 10);
     assert!(tries(&tree, &seqno).iter().all(Result::is_ok));
     assert!(tree.write_admission().is_ok() && !tree.is_read_only());
+    assert!(tree.has_room_for(2, 50 << 10).is_ok());
+    let refused = tree.has_room_for(2, 200 << 10).unwrap_err();
+    assert!(matches!(refused, Error::StorageFull { limit: 102_400, .. }));
+    assert!(tree.has_room_for(10_000, 0).is_err(), "entries take room beside their bytes");
     let too_much = tree.try_insert("key", vec![0; 200 << 10], seqno.next()).unwrap_err();
     assert!(matches!(too_much, Error::StorageFull { limit: 102_400, .. }), "{too_much}");
     assert_eq!(too_much.kind(), ErrorKind::NoSpace);

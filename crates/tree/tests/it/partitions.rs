@@ -8,7 +8,10 @@ use esker_env::memory::MemFs;
 use esker_format::block::{BlockHandle, BlockType, decode_block};
 use esker_format::partitions::Partitions;
 use esker_format::table::{FOOTER_BYTES, Footer};
-use esker_tree::{Cache, Config, ErrorKind, LevelPolicy, SeqNo, SequenceNumberCounter, Tree};
+use esker_tree::{
+    Cache, Config, ErrorKind, FilterPolicy, FilterPolicyEntry, LevelPolicy, SeqNo, SequenceNumberCounter,
+    Tree,
+};
 
 const RECORDS: u64 = 30_000;
 
@@ -80,6 +83,7 @@ fn check(tree: &Tree) {
     assert!(report.is_sound(), "{report:?}");
 }
 
+/// INV-PART-1
 #[test]
 fn partitioning_policies_read_and_keep_only_what_lookups_need() {
     for parts in ALL {
@@ -199,4 +203,45 @@ fn partitions_that_are_damaged_never_make_a_wrong_answer() {
     assert!(tree.contains_key(key(RECORDS - 1), SeqNo::MAX).unwrap());
     let far = tree.range(key(RECORDS - 100).as_str().., SeqNo::MAX).unwrap();
     assert_eq!(far.count(), 100);
+}
+
+/// A tree that outgrows its cache: what its tables kept took all of it and then more memory than there should be, and nothing was left for
+/// blocks.
+#[test]
+fn parts_that_outgrow_the_cache_are_partitioned_and_let_go() {
+    let kept = |says: Option<bool>| {
+        let cache = Arc::new(Cache::with_capacity_bytes(1 << 20));
+        let mut config =
+            Config::new("tree", SequenceNumberCounter::default(), SequenceNumberCounter::default())
+                .with_fs(MemFs::new())
+                .use_cache(Arc::clone(&cache))
+                .data_block_size_policy(LevelPolicy::all(1 << 10))
+                .filter_policy(FilterPolicy::all(FilterPolicyEntry::Bloom { bits_per_key: 60.0 }))
+                .partition_blocks(32);
+        if let Some(says) = says {
+            config = config
+                .index_block_pinning_policy(LevelPolicy::all(says))
+                .filter_block_pinning_policy(LevelPolicy::all(says));
+        }
+        let tree = config.open().unwrap();
+        for i in 0..100_000 {
+            tree.insert(format!("key{i:05}"), [7; 40], i).unwrap();
+            if i % 10_000 == 9_999 {
+                tree.flush_active_memtable(0).unwrap();
+                assert!(tree.major_compact(128 << 10, 0).unwrap());
+            }
+        }
+        for i in (0..100_000).step_by(61) {
+            assert!(tree.contains_key(format!("key{i:05}"), SeqNo::MAX).unwrap());
+            assert!(!tree.contains_key(format!("key{i:05}a"), SeqNo::MAX).unwrap());
+        }
+        let stats = cache.stats();
+        assert!(says.is_some() || stats.block_bytes + stats.resident_bytes <= stats.capacity_bytes);
+        stats.resident_bytes
+    };
+    let (by_default, all, none) = (kept(None), kept(Some(true)), kept(Some(false)));
+    assert!(all > 900 << 10, "{all}");
+    // What a compaction reads counts as well, so it may be far less in the end.
+    assert!((none..(700 << 10)).contains(&by_default), "{by_default} {none}");
+    assert!(none < 256 << 10, "{none}");
 }

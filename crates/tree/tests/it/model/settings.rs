@@ -129,6 +129,8 @@ pub(crate) struct Settings {
     prefixes: Prefixes,
     index_codec: Codec,
     compaction_threads: usize,
+    /// Whether anything is said of pins and partitions.
+    says_of_parts: bool,
     pins_indexes: bool,
     pins_filters: bool,
     parts_indexes: bool,
@@ -181,6 +183,7 @@ impl Settings {
             cache_bytes: dice.pick(&[0, 16 << 10, 64 << 10, 1 << 20]),
             descriptors: dice.pick(&[1, 8, 64]),
             manifest_rotate_bytes: dice.pick(&[2 << 10, 64 << 10]),
+            says_of_parts: !dice.one_in(3),
             pins_indexes: dice.one_in(2),
             pins_filters: dice.one_in(2),
             parts_indexes: dice.one_in(2),
@@ -229,11 +232,14 @@ impl Settings {
         }
         config = config
             .index_block_compression_policy(LevelPolicy::all(self.index_codec))
-            .index_block_pinning_policy(LevelPolicy::all(self.pins_indexes))
-            .filter_block_pinning_policy(LevelPolicy::all(self.pins_filters))
-            .index_block_partitioning_policy(LevelPolicy::all(self.parts_indexes))
-            .filter_block_partitioning_policy(LevelPolicy::all(self.parts_filters))
             .partition_blocks(self.partition_blocks);
+        if self.says_of_parts {
+            config = config
+                .index_block_pinning_policy(LevelPolicy::all(self.pins_indexes))
+                .filter_block_pinning_policy(LevelPolicy::all(self.pins_filters))
+                .index_block_partitioning_policy(LevelPolicy::all(self.parts_indexes))
+                .filter_block_partitioning_policy(LevelPolicy::all(self.parts_filters));
+        }
         if self.hash_ratio >= 0.0 {
             config = config.data_block_hash_ratio_policy(LevelPolicy::new([1.0, self.hash_ratio]));
         }
