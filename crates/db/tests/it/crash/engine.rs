@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use esker::{
-    AppendOperator, Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, LogMapping, PlantedBug,
+    AppendOperator, Database, Durability, Error, ErrorKind, Keyspace, KeyspaceOptions, LevelPolicy,
+    LevelRoute, LogMapping, PlantedBug,
 };
 use esker_env::clock::ManualClock;
 use esker_env::fs::SharedFs;
@@ -28,6 +29,8 @@ pub(crate) struct OptionSet {
     pub(crate) buffered: bool,
     /// Whether the log is copied into its map, written to a file that has one, or there is none.
     pub(crate) mapping: LogMapping,
+    /// Whether tables lie elsewhere, flushed ones in one folder and compacted ones in another, in partitions that are not pinned.
+    pub(crate) routed: bool,
     pub(crate) bug: Option<PlantedBug>,
 }
 
@@ -43,6 +46,7 @@ pub(crate) fn option_sets() -> Vec<OptionSet> {
         value_len: 700,
         buffered: true,
         mapping: LogMapping::Auto,
+        routed: false,
         bug: None,
     };
     vec![
@@ -62,6 +66,7 @@ pub(crate) fn option_sets() -> Vec<OptionSet> {
             value_len: 9000,
             ..usual.clone()
         },
+        OptionSet { name: "level routes", memtable_bytes: 8 << 10, routed: true, ..usual.clone() },
         OptionSet { name: "mapped log", mapping: LogMapping::Always, ..usual.clone() },
         OptionSet {
             name: "mapped log, small everything",
@@ -175,6 +180,11 @@ impl Engine for Esker {
     }
 }
 
+fn routes(fs: &FaultFs) -> Vec<LevelRoute> {
+    let route = |levels, path: &str| LevelRoute { levels, path: path.into(), fs: Arc::new(fs.clone()) };
+    vec![route(0..1, "/warm"), route(1..7, "/cold")]
+}
+
 fn open(fs: &FaultFs, options: &OptionSet) -> Result<Esker, Error> {
     let shared: SharedFs = Arc::new(fs.clone());
     let mut builder = Database::builder("/db")
@@ -190,8 +200,20 @@ fn open(fs: &FaultFs, options: &OptionSet) -> Result<Esker, Error> {
     if let Some(bug) = options.bug {
         builder = builder.planted_bug(bug);
     }
-    let appending = || KeyspaceOptions::new().merge_operator(Arc::new(AppendOperator::new(",")));
-    let db = builder.keyspace_resolver(move |_| appending()).open()?;
+    let (routes, in_parts) = (if options.routed { routes(fs) } else { Vec::new() }, options.routed);
+    let appending = move || {
+        let partitioned = || LevelPolicy::all(in_parts);
+        KeyspaceOptions::new()
+            .merge_operator(Arc::new(AppendOperator::new(",")))
+            .level_routes(routes.clone())
+            .index_block_partitioning_policy(partitioned())
+            .filter_block_partitioning_policy(partitioned())
+            .index_block_pinning_policy(LevelPolicy::all(!in_parts))
+            .filter_block_pinning_policy(LevelPolicy::all(!in_parts))
+            .partition_blocks(1)
+    };
+    let of_any = appending.clone();
+    let db = builder.keyspace_resolver(move |_| of_any()).open()?;
     let mut keyspaces = vec![db.default_keyspace()];
     for number in 1..options.keyspaces {
         keyspaces.push(db.keyspace(&format!("keyspace {number}"), appending())?);
