@@ -3,6 +3,7 @@
 #![no_main]
 
 use esker_format::data_block::DataBlock;
+use esker_format::expiry::is_sound;
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
 use esker_mem::slice::Slice;
@@ -18,6 +19,7 @@ fuzz_target!(|data: &[u8]| {
         block.suffix_into(&block.entry(index), &mut walked);
         assert_eq!(key, walked);
         assert_eq!(block.value(index), block.value_slice(index).as_bytes());
+        assert!(block.kind(index) != Kind::ExpiringPut || is_sound(block.value(index)));
         let _ = (block.seqno(index), block.kind(index), block.same_key_as_previous(index, &order));
         assert!(block.lower_bound(&key, &order) <= block.len());
         assert!(block.upper_bound(&key, &order) <= block.len());

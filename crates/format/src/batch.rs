@@ -6,10 +6,10 @@
 //!
 //! | bytes | field | |
 //! |---|---|---|
-//! | 1 | tag | low four bits: the operation; 0x80: an expiry follows (reserved); others 0 |
+//! | 1 | tag | the operation; the high four bits are reserved and 0 |
 //! | varint | keyspace | id |
 //! | varint + n | key | of a range delete, the start |
-//! | varint + n | value | put: value; merge: operand; range delete: the exclusive end; ingestion: how many tables, a varint; absent from the others |
+//! | varint + n | value | put: value; expiring put: value and expiry ([`crate::expiry`]); merge: operand; range delete: the exclusive end; ingestion: how many tables, a varint; absent from the others |
 //!
 //! | tag | operation |
 //! |--:|---|
@@ -21,24 +21,29 @@
 //! | 5 | range delete |
 //! | 6 | clear: everything of the keyspace so far is forgotten; the key is empty |
 //! | 7 | ingestion: tables came into the keyspace, past the log, and their entries have this number; the key is empty |
+//! | 8 | expiring put |
 //!
-//! The last two are events that other operations cannot share a number or a fate with: each is a batch by itself.
+//! Clears and ingestions are events that other operations cannot share a number or a fate with: each is a batch by itself.
 //!
-//! **Limits.** Keys to 65,535 bytes (both of a range delete), values to 2³²−1, 2³²−1 operations. **Checksum scope.** The frame's.
+//! **Limits.** Keys to 65,535 bytes (both of a range delete), values to 2³²−1 with their expiry, 2³²−1 operations. **Checksum scope.** The frame's.
 //! **Damage.** A reader yields operations that are sound and then one error; [`BatchReader::verify`] walks the whole batch first, and
-//! a batch with another number of operations than stated is refused (INV-FMT-7), so that none is applied in part.
-//! **Versions.** 1: as above.
+//! a batch with another number of operations than stated is refused (INV-FMT-7), so that none is applied in part. So is an expiring
+//! put without an expiry (INV-TTL-5).
+//! **Versions.** 1: as above. Builds that know no expiring put refuse its tag as unsupported.
 //!
-//! Example, put "k" = "v" and delete "d" in keyspace 1:
+//! Example, put "k" = "v" and delete "d" in keyspace 1, and put "e" = "w" until 2²⁴ milliseconds after the epoch:
 //!
 //! ```text
 //! 00 01 01 6b 01 76   put, keyspace 1, "k", "v"
 //! 01 01 01 64         delete, keyspace 1, "d"
+//! 08 01 01 65 09 77   expiring put, keyspace 1, "e", 9 bytes: "w" ...
+//! 00 00 00 01 00 00 00 00   ... and its expiry
 //! ```
 //!
 //! Not here: sequence numbers. The frame gives the first one and each operation takes the next.
 
 use crate::error::{DecodeError, Problem};
+use crate::expiry::is_sound;
 use crate::ids::KeyspaceId;
 use crate::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::reader::{Reader, put_prefixed};
@@ -46,7 +51,6 @@ use crate::varint::{MAX_VARINT_BYTES, put_varint};
 use esker_mem::kind::Kind;
 
 const STRUCTURE: &str = "write batch";
-const EXPIRY_FLAG: u8 = 0x80;
 const OPERATION_MASK: u8 = 0x0f;
 
 /// What an operation does.
@@ -67,6 +71,8 @@ pub enum Operation {
     Clear = 6,
     /// Tables came into the keyspace, past the log: see [`BatchOperation::ingested_tables`]. Alone in its batch.
     Ingested = 7,
+    /// Sets a key to a value that expires: `value` holds both ([`crate::expiry`]).
+    ExpiringPut = 8,
 }
 
 impl Operation {
@@ -81,6 +87,7 @@ impl Operation {
             5 => Some(Self::RangeDelete),
             6 => Some(Self::Clear),
             7 => Some(Self::Ingested),
+            8 => Some(Self::ExpiringPut),
             _ => None,
         }
     }
@@ -95,6 +102,7 @@ impl Operation {
             Self::SingleDelete => Some(Kind::SingleDelete),
             Self::Merge => Some(Kind::Merge),
             Self::RangeDelete | Self::Clear | Self::Ingested => None,
+            Self::ExpiringPut => Some(Kind::ExpiringPut),
         }
     }
 
@@ -105,7 +113,7 @@ impl Operation {
     }
 
     const fn has_value(self) -> bool {
-        matches!(self, Self::Put | Self::Merge | Self::RangeDelete | Self::Ingested)
+        matches!(self, Self::Put | Self::Merge | Self::RangeDelete | Self::Ingested | Self::ExpiringPut)
     }
 }
 
@@ -118,7 +126,7 @@ pub struct BatchOperation<'a> {
     pub operation: Operation,
     /// The key; of a range delete, the first one deleted.
     pub key: &'a [u8],
-    /// The value or operand; of a range delete, the first key after it that stays; empty for deletes.
+    /// The value, with its expiry if it has one, or the operand; of a range delete, the first key after it that stays; empty for deletes.
     pub value: &'a [u8],
 }
 
@@ -260,9 +268,6 @@ impl<'a> BatchReader<'a> {
 
     fn read(&mut self) -> Result<BatchOperation<'a>, DecodeError> {
         let tag = self.reader.u8()?;
-        if tag & EXPIRY_FLAG != 0 {
-            return Err(self.reader.error(Problem::Unsupported { what: "operation flags", id: tag.into() }));
-        }
         let operation = if tag & !OPERATION_MASK == 0 { Operation::from_u8(tag) } else { None };
         let Some(operation) = operation else {
             return Err(self.reader.error(Problem::Unsupported { what: "operation", id: tag.into() }));
@@ -277,6 +282,9 @@ impl<'a> BatchReader<'a> {
             _ if operation.has_value() => self.reader.prefixed("value", MAX_VALUE_BYTES)?,
             _ => &[],
         };
+        if operation == Operation::ExpiringPut && !is_sound(value) {
+            return Err(self.reader.invalid("an expiring put ends with its expiry"));
+        }
         Ok(BatchOperation { keyspace, operation, key, value })
     }
 

@@ -30,7 +30,10 @@
 //! | 4 | kinds column: entries differ in kind |
 //! | 8 | fingerprints: many heads are equal; only with flag 1 |
 //! | 64 | even: all entries have suffixes of one length and values of one length, so where an entry stands is a multiplication |
-//! | 16, 32 | reserved: expiry column, entry checksums. A reader refuses them and all others |
+//! | 32 | reserved: entry checksums. A reader refuses it and all others |
+//!
+//! The value of an expiring put ends with its expiry ([`crate::expiry`]). An entry of a kind that a reader does not know is
+//! *unsupported*, not damage.
 //!
 //! Entries are sorted by user key, then seqno descending; a user key may come several times.
 //!

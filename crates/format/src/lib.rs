@@ -6,7 +6,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | words | [`error`] [`limits`] [`ids`] [`checksum`] [`varint`] [`codec`] [`reader`] [`mod@column`] [`tagged`] [`sorted_heads`] |
+//! | words | [`error`] [`limits`] [`ids`] [`checksum`] [`varint`] [`codec`] [`reader`] [`mod@column`] [`tagged`] [`sorted_heads`] [`expiry`] |
 //! | envelope | [`block`]: around every block of every file |
 //! | blocks | [`data_block`] [`index_block`] [`filter`] [`range_tombstones`] [`properties`] |
 //! | log | [`batch`] in frames of a [`log`] |
@@ -25,6 +25,7 @@ pub mod column;
 pub mod current;
 pub mod data_block;
 pub mod error;
+pub mod expiry;
 pub mod file_name;
 pub mod filter;
 pub mod ids;

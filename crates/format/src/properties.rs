@@ -7,6 +7,7 @@
 //! |--:|---|---|
 //! | 1 | comparator | its name; always there |
 //! | 3 | format version | of the table; always there |
+//! | 5 | expiring puts | who does not know what they are must not read the table |
 //! | 2 | entries | all point entries |
 //! | 4, 6, 8, 10, 12 | puts, deletes, single deletes, merges, blob pointers | |
 //! | 14 | range tombstones | as written by the user, before fragmentation |
@@ -21,10 +22,12 @@
 //! | 40 | prefix extractor | name; prefixes are in the filter only if present |
 //! | 42 | index kind | |
 //! | 44 | merge operator | name, if the tree had one |
+//! | 46, 48 | earliest, latest expiry | of expiring puts, as [`crate::expiry`] has it |
 //!
 //! Zero counts and absent names are not written. **Limits.** Names to 1,024 bytes, keys to 65,535. **Checksum scope.** The
 //! envelope's. **Damage.** A missing comparator, a repeated or malformed field and an unknown odd tag are errors.
-//! **Versions.** 1: as above.
+//! **Versions.** 1: as above. Tags 5,
+//! 46 and 48 came later, and are there only where they say something.
 //!
 //! Example, a table of one put:
 //!
@@ -59,6 +62,9 @@ const HIGHEST_SEQNO: u64 = 22;
 const FILTER_POLICY: u64 = 38;
 const PREFIX_EXTRACTOR: u64 = 40;
 const MERGE_OPERATOR: u64 = 44;
+const EXPIRING_PUTS: u64 = 5;
+/// Tags of numbers, in the order in which they are written, apart from those that stand amid others.
+const LATE_NUMBERS: [u64; 3] = [EXPIRING_PUTS, 46, 48];
 
 /// Facts of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -79,6 +85,12 @@ pub struct Properties {
     pub merges: u64,
     /// Values that are elsewhere.
     pub blob_pointers: u64,
+    /// Puts that expire.
+    pub expiring_puts: u64,
+    /// The earliest of their expiries, in milliseconds since 1970; 0 without any, or if one is always expired.
+    pub earliest_expiry: u64,
+    /// The latest of their expiries; 0 without any.
+    pub latest_expiry: u64,
     /// Range tombstones, before fragmentation.
     pub range_tombstones: u64,
     /// The smallest user key of entries and tombstones.
@@ -122,11 +134,19 @@ impl Properties {
             Kind::SingleDelete => &mut self.single_deletes,
             Kind::Merge => &mut self.merges,
             Kind::BlobPointer => &mut self.blob_pointers,
+            Kind::ExpiringPut => &mut self.expiring_puts,
         };
         *of_kind += 1;
         self.entries += 1;
         self.raw_key_bytes += key_bytes as u64;
         self.raw_value_bytes += value_bytes as u64;
+    }
+
+    /// Takes note of the expiry of a put that [`Self::count`] has counted.
+    pub fn note_expiry(&mut self, expires_at: u64) {
+        let is_first = self.expiring_puts <= 1;
+        self.earliest_expiry = if is_first { expires_at } else { self.earliest_expiry.min(expires_at) };
+        self.latest_expiry = self.latest_expiry.max(expires_at);
     }
 
     /// Point tombstones: deletes and single deletes.
@@ -148,14 +168,13 @@ impl Properties {
                 HIGHEST_SEQNO => put_u64(out, tag, self.highest_seqno),
                 FILTER_POLICY => put_optional_name(out, tag, self.filter_policy.as_deref()),
                 PREFIX_EXTRACTOR => put_optional_name(out, tag, self.prefix_extractor.as_deref()),
-                _ => match copy.number(tag) {
-                    Some(Number::Wide(0)) | Some(Number::Byte(0)) | None => {}
-                    Some(Number::Wide(value)) => put_u64(out, tag, *value),
-                    Some(Number::Byte(value)) => put_u64(out, tag, u64::from(*value)),
-                },
+                _ => put_number(out, tag, copy.number(tag)),
             }
         }
         put_optional_name(out, MERGE_OPERATOR, self.merge_operator.as_deref());
+        for tag in LATE_NUMBERS {
+            put_number(out, tag, copy.number(tag));
+        }
     }
 
     /// Reads a payload.
@@ -216,12 +235,24 @@ impl Properties {
             26 => &mut self.raw_value_bytes,
             28 => &mut self.data_blocks,
             30 => &mut self.data_bytes,
+            EXPIRING_PUTS => &mut self.expiring_puts,
+            46 => &mut self.earliest_expiry,
+            48 => &mut self.latest_expiry,
             32 => return Some(Number::Byte(&mut self.codec_id)),
             34 => &mut self.created_unix_millis,
             36 => return Some(Number::Byte(&mut self.filter_kind)),
             42 => return Some(Number::Byte(&mut self.index_kind)),
             _ => return None,
         }))
+    }
+}
+
+/// Appends a number; zero is not written.
+fn put_number(out: &mut Vec<u8>, tag: u64, number: Option<Number<'_>>) {
+    match number {
+        Some(Number::Wide(0)) | Some(Number::Byte(0)) | None => {}
+        Some(Number::Wide(value)) => put_u64(out, tag, *value),
+        Some(Number::Byte(value)) => put_u64(out, tag, u64::from(*value)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What an entry means: a value, a deletion, a merge operand, or a pointer to a separated value.
+//! What an entry means: a value, one that expires, a deletion, a merge operand, or a pointer to a separated value.
 //!
 //! The numbers are stored in files and never change their meaning. Range deletions are not entries of this sort;
 //! they live beside the point keys.
@@ -17,6 +17,8 @@ pub enum Kind {
     Merge = 3,
     /// The key has a value that lives in a blob file; the entry holds where.
     BlobPointer = 4,
+    /// The key has this value up to a moment that stands behind the value, and is absent from then on.
+    ExpiringPut = 5,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
             2 => Self::SingleDelete,
             3 => Self::Merge,
             4 => Self::BlobPointer,
+            5 => Self::ExpiringPut,
             _ => return None,
         })
     }

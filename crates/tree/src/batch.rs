@@ -7,6 +7,8 @@
 
 use esker_mem::kind::Kind;
 
+use crate::expiry::stored;
+
 /// Writes that become visible together: see [`crate::Tree::apply_batch`].
 ///
 /// All get the same sequence number, so there is no order among them: a key may be written once, or merged any number of
@@ -71,6 +73,11 @@ impl WriteBatch {
     /// Sets `key` to `value`.
     pub fn insert(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.push(Kind::Put, key.as_ref(), value.as_ref());
+    }
+
+    /// Sets `key` to `value` until `expires_at`, in milliseconds since 1970: as [`crate::Tree::insert_with_expiry`].
+    pub fn insert_with_expiry(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, expires_at: u64) {
+        self.push(Kind::ExpiringPut, key.as_ref(), &stored(value.as_ref(), expires_at));
     }
 
     /// Deletes `key`, as [`crate::Tree::remove`].

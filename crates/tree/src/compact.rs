@@ -110,14 +110,26 @@ pub(crate) fn pick(core: &Arc<Core>, strategy: &dyn CompactionStrategy, idle: bo
 
 /// Merges everything into the last level; false if running jobs stand in the way.
 pub(crate) fn major(core: &Arc<Core>, target_table_bytes: u64, advice: SeqNo) -> Result<bool> {
-    // A filter has to see what is in the last level already.
-    let strategy = Major { target_table_bytes, rewrites_all: core.config.compaction_filter.is_some() };
+    // A filter has to see what is in the last level already, and what has expired there goes.
+    let rewrites_all = core.config.compaction_filter.is_some() || has_expired(core);
+    let strategy = Major { target_table_bytes, rewrites_all };
     if let Some(job) = pick(core, &strategy, true) {
         job.run(advice, &CancelToken::default())?;
         return Ok(true);
     }
     let jobs = core.jobs();
     Ok(strategy.debt(&shape(core, &core.state.view(), &jobs, true)) == 0)
+}
+
+/// Whether a table holds what has expired by now. That a snapshot may see it is no matter: it costs a compaction.
+fn has_expired(core: &Core) -> bool {
+    let (view, now) = (core.state.view_owned(), core.now());
+    let mut tables = view.version.placed().map(|placed| placed.table);
+    view.version.has_expiring()
+        && tables.any(|table| {
+            let properties = table.properties();
+            properties.expiring_puts > 0 && properties.earliest_expiry <= now
+        })
 }
 
 fn tables_of(input: &[Placed]) -> Vec<Arc<Table>> {
@@ -271,6 +283,7 @@ impl CompactionJob {
             stream: DropStream::new(order.clone(), readers, self.limits.clone())
                 .folding(core.merge_operator().cloned())
                 .filtering(filter)
+                .expiring(horizon.expired_at)
                 .covered_by(Arc::clone(&fragments)),
             tables: CutOutput {
                 output: Output::new(core, options, plan.output_level, run, self.out_of_order)
@@ -285,6 +298,7 @@ impl CompactionJob {
         let filter = rewrite.stream.take_filter();
         let entries_dropped = rewrite.seen - rewrite.tables.written;
         core.metrics.merge_failures.add(rewrite.stream.counts().failed_folds);
+        core.metrics.entries_expired.add(rewrite.stream.counts().expired);
         let tables = rewrite.tables.output.finish()?;
         let outcome = CompactionOutcome {
             bytes_read: plan.input_bytes,

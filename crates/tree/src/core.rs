@@ -19,6 +19,7 @@ use esker_mem::seqno::SeqNo;
 use crate::cache::Cache;
 use crate::cache::descriptors::DescriptorTable;
 use crate::compaction::picker::RunningJob;
+use crate::expiry::ReadTime;
 use crate::memtable::Generation;
 use crate::merge_operator::SharedMergeOperator;
 use crate::metrics::Metrics;
@@ -123,9 +124,21 @@ impl Core {
     /// Passing through the active memtable's lock makes sure that every write admitted under the old watermark is in
     /// place (INV-VIEW-4).
     pub(crate) fn horizon(&self, advice: SeqNo) -> Horizon {
-        let horizon = self.snapshots.raise(advice, self.config.visible.get());
+        let horizon = self.snapshots.raise(advice, self.config.visible.get(), self.now());
         self.state.view().active.pass();
         horizon
+    }
+
+    /// The time that a read at `bound` goes by, in milliseconds since 1970 (INV-TTL-1).
+    #[cold]
+    pub(crate) fn time_of_read(&self, bound: SeqNo, time: ReadTime) -> u64 {
+        let of_snapshot = || if time == ReadTime::OF_BOUND { self.snapshots.time_at(bound) } else { None };
+        time.fixed().or_else(of_snapshot).unwrap_or_else(|| self.now())
+    }
+
+    /// What the clock shows, in milliseconds since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        self.config.clock.unix_millis()
     }
 
     /// Every smaller sequence number of this tree is in tables.

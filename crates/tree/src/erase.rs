@@ -97,7 +97,7 @@ fn clear_up_to(core: &Core, seqno: Option<SeqNo>) -> Result<()> {
         |view| {
             let highest = highest_seqno(core, view).max(seqno)?;
             // Reads at a bound from before would find nothing, where there was something.
-            core.snapshots.raise(highest + 1, core.config.visible.get());
+            core.snapshots.raise(highest + 1, core.config.visible.get(), 0);
             core.snapshots.history.erase_below(highest + 1);
             done_with.set(Some(highest));
             Some(VersionEdit {
@@ -140,7 +140,7 @@ pub(crate) fn drop_range(core: &Core, range: &KeyRange, older_than: SeqNo) -> Re
     let Some(highest) = claim.chosen.iter().map(|placed| placed.table.highest_seqno()).max() else {
         return Ok(DroppedRange::default());
     };
-    core.snapshots.raise(highest + 1, core.config.visible.get());
+    core.snapshots.raise(highest + 1, core.config.visible.get(), 0);
     core.snapshots.history.erase_below(highest + 1);
     let removed = claim.chosen.iter().map(Placed::removal).collect();
     let edit = VersionEdit { removed, ..VersionEdit::default() };

@@ -66,6 +66,8 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
+    /// A value was to live for no time at all.
+    ZeroTtl,
     /// Keys with a common prefix need not be neighbours in the order of the tree, so they cannot be deleted as a range.
     NoPrefixRange {
         /// The name of the tree's comparator.
@@ -299,6 +301,7 @@ impl Error {
             Self::NotATree { .. }
             | Self::KeyTooLong { .. }
             | Self::ValueTooLong { .. }
+            | Self::ZeroTtl
             | Self::BatchTooLarge { .. }
             | Self::ForeignLock
             | Self::DuplicateKey { .. }

@@ -24,6 +24,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+use esker_format::expiry::split_expiring;
 use esker_mem::kind::Kind;
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 use esker_mem::slice::Slice;
@@ -149,6 +150,10 @@ impl ScanSince {
                 return Ok(());
             }
             What::Point(Kind::Put | Kind::BlobPointer) => ScanSinceEvent::Insert { key, value, seqno },
+            What::Point(Kind::ExpiringPut) => {
+                let (value, expires_at) = split_expiring(record.value);
+                ScanSinceEvent::ExpiringInsert { key, value: Slice::new(value), expires_at, seqno }
+            }
             What::Point(Kind::Merge) => ScanSinceEvent::MergeOperand { key, operand: value, seqno },
             What::Point(kind) => {
                 ScanSinceEvent::PointTombstone { key, seqno, weak: kind == Kind::SingleDelete }

@@ -172,6 +172,7 @@ fn write_table(
     let fragments = Arc::new(Fragments::new(core.order(), &ranges, &readers, &limits));
     let mut stream = DropStream::new(core.order().clone(), readers, limits)
         .folding(core.merge_operator().cloned())
+        .expiring(horizon.expired_at)
         .covered_by(Arc::clone(&fragments));
     let options = core.config.table_options(0, false, core.cache.resident_share());
     let mut output =
@@ -210,6 +211,7 @@ fn write_table(
     stream.finish(&mut emit)?;
     core.metrics.entries_dropped.add(seen - written);
     core.metrics.merge_failures.add(stream.counts().failed_folds);
+    core.metrics.entries_expired.add(stream.counts().expired);
     output.finish()
 }
 

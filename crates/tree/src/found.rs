@@ -30,8 +30,11 @@ pub(crate) trait Keep: Sized {
     /// Of the one that lies at `range` in a block.
     fn of_block(block: &HeldBlock, range: Range<usize>) -> Self;
 
-    /// Of one that was made of operands.
+    /// Of one that was made of operands, or cut off its expiry.
     fn of_folded(value: Slice) -> Self;
+
+    /// All that the source has for a value, if it was kept.
+    fn whole(self) -> Option<Slice>;
 }
 
 impl Keep for Slice {
@@ -47,6 +50,10 @@ impl Keep for Slice {
 
     fn of_folded(value: Slice) -> Self {
         value
+    }
+
+    fn whole(self) -> Option<Slice> {
+        Some(self)
     }
 }
 
@@ -74,5 +81,9 @@ impl Keep for ValueLen {
 
     fn of_folded(value: Slice) -> Self {
         Self::of(value.len())
+    }
+
+    fn whole(self) -> Option<Slice> {
+        None
     }
 }

@@ -8,7 +8,8 @@
 //! Every source answers with its newest version below the bound. The first answer ends the search if no source
 //! that was not asked yet holds anything newer (INV-READ-2): that is always so where sequence numbers came in
 //! order, and checked against each source's highest number otherwise. A tombstone ends it with nothing, and an operand
-//! makes it begin anew, for all versions that count ([`operands`]).
+//! makes it begin anew, for all versions that count ([`operands`]). A value that expires is looked at once more, by the read's
+//! time ([`crate::expiry`]).
 //!
 //! A range tombstone over the key counts as what was found, from the beginning ([`cover`]): it hides what is older, and ends the
 //! search where nothing newer can be.
@@ -30,6 +31,7 @@ use esker_mem::slice::Slice;
 
 use crate::core::Core;
 use crate::error::Result;
+use crate::expiry::{ReadTime, live};
 use crate::found::{Found, Keep, ValueLen};
 use crate::get::expectation::Expectation;
 use crate::get::operands::Wanted;
@@ -39,26 +41,42 @@ use crate::table::reader::Table;
 /// Runs whose filters are asked for ahead: more than a settled tree has.
 const AHEAD_RUNS: usize = 8;
 
-/// The value of `key` as seen below `bound`.
+/// The value of `key` as seen below `bound`, by `time`.
 #[inline(never)]
-pub(crate) fn get(core: &Core, view: &View, key: &[u8], bound: SeqNo) -> Result<Option<Slice>> {
+pub(crate) fn get(
+    core: &Core,
+    view: &View,
+    key: &[u8],
+    bound: SeqNo,
+    time: ReadTime,
+) -> Result<Option<Slice>> {
     let mut lookup = Lookup::new(key, bound);
     newest(view, core.order(), &mut lookup)?;
-    lookup.into_value(core, view)
+    lookup.into_value(core, view, time)
 }
 
-/// The length of `key`'s value as seen below `bound`. The value is not touched, unless it has to be folded.
-pub(crate) fn size_of(core: &Core, view: &View, key: &[u8], bound: SeqNo) -> Result<Option<u32>> {
+/// The length of `key`'s value as seen below `bound`. The value is not touched, unless it has to be folded or may expire.
+pub(crate) fn size_of(
+    core: &Core,
+    view: &View,
+    key: &[u8],
+    bound: SeqNo,
+    time: ReadTime,
+) -> Result<Option<u32>> {
     let mut lookup = Lookup::<'_, ValueLen>::new(key, bound);
     newest(view, core.order(), &mut lookup)?;
-    Ok(lookup.into_value(core, view)?.map(|len| len.0))
+    Ok(lookup.into_value(core, view, time)?.map(|len| len.0))
 }
 
 /// Whether `key` has a value below `bound`. Operands always make one, so nothing is folded.
-pub(crate) fn contains(core: &Core, view: &View, key: &[u8], bound: SeqNo) -> Result<bool> {
+pub(crate) fn contains(core: &Core, view: &View, key: &[u8], bound: SeqNo, time: ReadTime) -> Result<bool> {
     let mut lookup = Lookup::<'_, ValueLen>::new(key, bound);
     newest(view, core.order(), &mut lookup)?;
-    Ok(lookup.found.is_some_and(|found| !found.kind.is_tombstone()))
+    match lookup.found.as_ref().map(|found| found.kind) {
+        Some(Kind::Put | Kind::Merge | Kind::BlobPointer) => Ok(true),
+        None | Some(Kind::Delete | Kind::SingleDelete) => Ok(false),
+        Some(Kind::ExpiringPut) => Ok(lookup.into_value(core, view, time)?.is_some()),
+    }
 }
 
 /// The search for one key, and what it has come to.
@@ -106,16 +124,48 @@ impl<'k, V: Keep> Lookup<'k, V> {
         self.take_newer(below);
     }
 
-    /// The value, if that is what was found, or what the operands come to.
+    /// Whether what was found comes to a value by the time of the read: itself, or what operands lie upon.
     #[inline]
-    pub(crate) fn into_value(self, core: &Core, view: &View) -> Result<Option<V>> {
+    pub(crate) fn wants_time(&self) -> bool {
+        self.found.as_ref().is_some_and(|found| matches!(found.kind, Kind::ExpiringPut | Kind::Merge))
+    }
+
+    /// The value, if that is what was found, or what the operands come to.
+    // A plain value is asked for first, and what else there is out of the way: neither operands nor expiry cost it a branch.
+    #[inline]
+    pub(crate) fn into_value(self, core: &Core, view: &View, time: ReadTime) -> Result<Option<V>> {
         match self.found {
-            Some(Found { kind: Kind::Merge, .. }) => {
+            Some(Found { kind: Kind::Put, value, .. }) => Ok(Some(value)),
+            Some(found) if !found.kind.is_tombstone() => {
                 let wanted = Wanted { key: self.key, hash: self.hash, bound: self.bound };
-                operands::fold(core, view, wanted).map(|value| Some(V::of_folded(value)))
+                unusual(found, core, view, wanted, time)
             }
-            found => Ok(found.filter(|found| !found.kind.is_tombstone()).map(|found| found.value)),
+            _ => Ok(None),
         }
+    }
+}
+
+/// What a version comes to that is neither a value as it stands nor a tombstone.
+#[cold]
+#[inline(never)]
+fn unusual<V: Keep>(
+    found: Found<V>,
+    core: &Core,
+    view: &View,
+    wanted: Wanted<'_>,
+    time: ReadTime,
+) -> Result<Option<V>> {
+    match found.kind {
+        Kind::Merge => operands::fold(core, view, wanted, time).map(|value| Some(V::of_folded(value))),
+        Kind::ExpiringPut => {
+            let value = match found.value.whole() {
+                Some(stored) => live(&stored, core.time_of_read(wanted.bound, time)),
+                // The expiry stands behind the value, of which nothing was kept.
+                None => get(core, view, wanted.key, wanted.bound, time)?,
+            };
+            Ok(value.map(V::of_folded))
+        }
+        Kind::Put | Kind::BlobPointer | Kind::Delete | Kind::SingleDelete => Ok(Some(found.value)),
     }
 }
 

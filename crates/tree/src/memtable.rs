@@ -99,6 +99,12 @@ impl EitherMemtable {
         on_either!(self, memtable => memtable.tombstones())
     }
 
+    /// Whether an entry may expire.
+    #[inline]
+    pub(crate) fn has_expiring(&self) -> bool {
+        on_either!(self, memtable => memtable.has_expiring())
+    }
+
     /// About how many entries have keys from `from` up to `to`.
     pub(crate) fn approximate_len(&self, from: Option<&[u8]>, to: Option<&[u8]>) -> usize {
         on_either!(self, memtable => memtable.approximate_len(from, to))

@@ -82,6 +82,8 @@ pub struct Metrics {
     pub entries_dropped: Counter,
     /// Entries that compaction filters removed or replaced.
     pub entries_filtered: Counter,
+    /// Values that flushes and compactions let go because they had expired.
+    pub entries_expired: Counter,
     /// How often flushes and compactions met operands that the merge operator could not fold: they are kept as they are, and
     /// reads of their keys fail.
     pub merge_failures: Counter,

@@ -18,6 +18,7 @@ use esker_mem::slice::UserValue;
 use crate::cache::slots::HeldBlock;
 use crate::core::Core;
 use crate::error::Result;
+use crate::expiry::ReadTime;
 use crate::get::{Lookup, cover, from_memtables};
 use crate::state::View;
 use crate::table::reader::Table;
@@ -31,11 +32,12 @@ pub(crate) fn multi_get<K: AsRef<[u8]>>(
     core: &Core,
     keys: impl IntoIterator<Item = K>,
     bound: impl FnOnce() -> SeqNo,
+    time: ReadTime,
 ) -> Result<Vec<Option<UserValue>>> {
     let view = core.state.view_owned();
     let bound = view.admit(bound(), &core.snapshots)?;
     let keys: Vec<K> = keys.into_iter().collect();
-    in_view(core, &view, &keys, bound)
+    in_view(core, &view, &keys, bound, time)
 }
 
 /// The values of `keys` in `view` below `bound`, in their order.
@@ -44,14 +46,19 @@ pub(crate) fn in_view<K: AsRef<[u8]>>(
     view: &View,
     keys: &[K],
     bound: SeqNo,
+    mut time: ReadTime,
 ) -> Result<Vec<Option<UserValue>>> {
     let mut values = Vec::with_capacity(keys.len());
     let mut lookups = Vec::with_capacity(GROUP);
     for group in keys.chunks(GROUP) {
         lookups.extend(group.iter().map(|key| Lookup::new(key.as_ref(), bound)));
         look_up(view, core.order(), &mut lookups)?;
+        if lookups.iter().any(Lookup::wants_time) {
+            // One look at the clock for all keys (INV-TTL-1).
+            time = ReadTime::at(core.time_of_read(bound, time));
+        }
         for lookup in lookups.drain(..) {
-            values.push(lookup.into_value(core, view)?);
+            values.push(lookup.into_value(core, view, time)?);
         }
     }
     Ok(values)

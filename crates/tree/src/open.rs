@@ -149,7 +149,7 @@ fn build(
     }
     let watermark = state.watermark.unwrap_or(0);
     let snapshots = Snapshots::new(history(&config, state, &version)?);
-    snapshots.raise(watermark, watermark);
+    snapshots.raise(watermark, watermark, 0);
     let view = View {
         active: new_generation(&config, 1, 0, 0),
         sealed: Vec::new(),

@@ -11,6 +11,7 @@ use esker_mem::slice::{Slice, UserValue};
 
 use crate::core::Core;
 use crate::error::Result;
+use crate::expiry::{ReadTime, live};
 use crate::get;
 use crate::merge_operator;
 use crate::multi_get;
@@ -26,11 +27,16 @@ struct Word {
 }
 
 impl Word {
-    fn of(overlay: &Overlay, key: &[u8]) -> Self {
+    /// `now` is the time that the read goes by.
+    fn of(overlay: &Overlay, key: &[u8], now: impl Fn() -> u64) -> Self {
         let mut word = Self { base: None, operands: Vec::new() };
         for version in overlay.versions(key) {
             match version.kind {
                 Kind::Merge => word.operands.push(Slice::new(version.value)),
+                Kind::ExpiringPut => {
+                    word.base = Some(live(&Slice::new(version.value), now()));
+                    break;
+                }
                 kind => {
                     word.base = Some((!kind.is_tombstone()).then(|| Slice::new(version.value)));
                     break;
@@ -60,11 +66,12 @@ pub(crate) fn get(
     overlay: &Overlay,
     key: &[u8],
     bound: SeqNo,
+    time: ReadTime,
 ) -> Result<Option<UserValue>> {
-    let mut word = Word::of(overlay, key);
+    let mut word = Word::of(overlay, key, || core.time_of_read(bound, time));
     let base = match word.base.take() {
         Some(base) => base,
-        None => get::get(core, view, key, bound)?,
+        None => get::get(core, view, key, bound, time)?,
     };
     word.fold(core, key, base)
 }
@@ -76,11 +83,12 @@ pub(crate) fn size_of(
     overlay: &Overlay,
     key: &[u8],
     bound: SeqNo,
+    time: ReadTime,
 ) -> Result<Option<u32>> {
     if overlay.versions(key).next().is_none() && !overlay.covers(key) {
-        return get::size_of(core, view, key, bound);
+        return get::size_of(core, view, key, bound, time);
     }
-    let value = get(core, view, overlay, key, bound)?;
+    let value = get(core, view, overlay, key, bound, time)?;
     Ok(value.map(|value| u32::try_from(value.len()).unwrap_or(u32::MAX)))
 }
 
@@ -91,11 +99,15 @@ pub(crate) fn contains(
     overlay: &Overlay,
     key: &[u8],
     bound: SeqNo,
+    time: ReadTime,
 ) -> Result<bool> {
     match overlay.versions(key).next() {
+        Some(version) if version.kind == Kind::ExpiringPut => {
+            Ok(get(core, view, overlay, key, bound, time)?.is_some())
+        }
         Some(version) => Ok(!version.kind.is_tombstone()),
         None if overlay.covers(key) => Ok(false),
-        None => get::contains(core, view, key, bound),
+        None => get::contains(core, view, key, bound, time),
     }
 }
 
@@ -106,11 +118,15 @@ pub(crate) fn multi_get(
     overlay: &Overlay,
     keys: &[&[u8]],
     bound: SeqNo,
+    time: ReadTime,
 ) -> Result<Vec<Option<UserValue>>> {
-    let words: Vec<Word> = keys.iter().map(|key| Word::of(overlay, key)).collect();
+    // One look at the clock for all keys.
+    let now = core.time_of_read(bound, time);
+    let time = ReadTime::at(now);
+    let words: Vec<Word> = keys.iter().map(|key| Word::of(overlay, key, || now)).collect();
     let untold = keys.iter().zip(&words).filter(|(_, word)| word.base.is_none());
     let untold: Vec<&[u8]> = untold.map(|(key, _)| *key).collect();
-    let mut found = multi_get::in_view(core, view, &untold, bound)?.into_iter();
+    let mut found = multi_get::in_view(core, view, &untold, bound, time)?.into_iter();
     let values = keys.iter().zip(words).map(|(key, mut word)| {
         let base = word.base.take().unwrap_or_else(|| found.next().flatten());
         word.fold(core, key, base)

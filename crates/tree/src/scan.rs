@@ -31,6 +31,7 @@ use crate::core::Core;
 use crate::cursor::merge::{MergeCursor, Reach};
 use crate::cursor::visible::VisibleCursor;
 use crate::error::Result;
+use crate::expiry::ReadTime;
 use crate::merge_operator::SharedMergeOperator;
 use crate::overlay::Overlay;
 use crate::range_tombstones::cover::{Cover, Source as RangeSource};
@@ -71,6 +72,8 @@ pub struct Range {
     order: KeyOrder,
     merge_operator: Option<SharedMergeOperator>,
     bound: SeqNo,
+    /// What expires up to here is absent; 0 where nothing did when the range was made.
+    now: u64,
     lower: Bound<UserKey>,
     upper: Bound<UserKey>,
     front: Option<Box<Stand>>,
@@ -88,8 +91,11 @@ impl Range {
         core: &Core,
         view: Arc<View>,
         bound: SeqNo,
+        time: ReadTime,
         range: &impl RangeBounds<K>,
     ) -> Self {
+        // INV-TTL-1: one time for all of it.
+        let now = if view.has_expiring() { core.time_of_read(bound, time) } else { 0 };
         let owned = |bound: Bound<&K>| bound.map(|key| Slice::new(key.as_ref()));
         let (lower, upper) = (owned(range.start_bound()), owned(range.end_bound()));
         let (order, merge_operator) = (core.order().clone(), core.merge_operator().cloned());
@@ -98,6 +104,7 @@ impl Range {
             order,
             merge_operator,
             bound,
+            now,
             lower,
             upper,
             front: None,
@@ -108,9 +115,10 @@ impl Range {
         }
     }
 
-    /// The same with `overlay` on top, before anything is read of it.
-    pub(crate) fn under(mut self, overlay: Overlay) -> Self {
+    /// The same with `overlay` on top, seen at the time `now`, before anything is read of it.
+    pub(crate) fn under(mut self, overlay: Overlay, now: u64) -> Self {
         self.overlay = Some(Box::new(overlay));
+        self.now = now;
         self
     }
 
@@ -121,6 +129,7 @@ impl Range {
             order: self.order.clone(),
             merge_operator: self.merge_operator.clone(),
             bound: self.bound,
+            now: self.now,
             lower,
             upper,
             front: None,
@@ -133,13 +142,19 @@ impl Range {
 
     /// The keys that begin with `prefix`. Only byte order is known to keep them together: under another order all
     /// keys are looked at. Tables that do not have the prefix by their filters are left out.
-    pub(crate) fn with_prefix(core: &Core, view: Arc<View>, bound: SeqNo, prefix: &[u8]) -> Self {
+    pub(crate) fn with_prefix(
+        core: &Core,
+        view: Arc<View>,
+        bound: SeqNo,
+        time: ReadTime,
+        prefix: &[u8],
+    ) -> Self {
         let view = narrow(core, view, prefix);
         if core.order().is_bytes() {
-            return Self::new(core, view, bound, &prefix_range(prefix));
+            return Self::new(core, view, bound, time, &prefix_range(prefix));
         }
         let all = (Bound::Unbounded::<Slice>, Bound::Unbounded);
-        Self { prefix: Some(Slice::new(prefix)), ..Self::new(core, view, bound, &all) }
+        Self { prefix: Some(Slice::new(prefix)), ..Self::new(core, view, bound, time, &all) }
     }
 
     fn end(&self) -> End {
@@ -186,7 +201,7 @@ impl Range {
         let reach = Reach { bound, upper: key(&self.upper), lower: key(&self.lower) };
         let merged = MergeCursor::new(sources, self.order.clone()).gliding(reach);
         let cursor = VisibleCursor::new(merged, self.order.clone(), bound);
-        cursor.folding(self.merge_operator.clone()).covered_by(self.cover(bound))
+        cursor.folding(self.merge_operator.clone()).at_time(self.now).covered_by(self.cover(bound))
     }
 
     /// What range tombstones cover; none without any.

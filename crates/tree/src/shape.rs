@@ -5,6 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use esker_format::manifest::AddedTable;
+use esker_format::properties::Properties;
 use esker_mem::seqno::{MAX_SEQNO, SeqNo};
 
 use crate::compaction::picker::{LevelShape, RunShape, Shape, TableShape};
@@ -14,7 +15,8 @@ use crate::version::run::Run;
 
 /// The tree as a strategy sees it.
 pub(crate) fn shape(core: &Core, view: &View, jobs: &Jobs, idle: bool) -> Shape {
-    let table_shape = |meta: &AddedTable| TableShape {
+    let expired_at = if view.version.has_expiring() { core.snapshots.expired_for_all(core.now()) } else { 0 };
+    let table_shape = |meta: &AddedTable, properties: &Properties| TableShape {
         id: meta.table,
         size_bytes: meta.file_bytes,
         smallest: meta.smallest_key.clone(),
@@ -22,14 +24,14 @@ pub(crate) fn shape(core: &Core, view: &View, jobs: &Jobs, idle: bool) -> Shape 
         lowest_seqno: meta.lowest_seqno,
         highest_seqno: meta.highest_seqno,
         entries: meta.entries,
-        tombstones: meta.point_tombstones,
+        tombstones: meta.point_tombstones.saturating_add(expired(properties, expired_at)),
         range_tombstones: meta.range_tombstones,
         out_of_order: meta.out_of_order,
         busy: jobs.busy.contains(&meta.table),
     };
     let run_shape = |run: &Run| RunShape {
         id: run.id(),
-        tables: run.tables().iter().map(|table| table_shape(table.meta())).collect(),
+        tables: run.tables().iter().map(|table| table_shape(table.meta(), table.properties())).collect(),
     };
     let level_shape = |runs: &Vec<Run>| LevelShape { runs: runs.iter().map(run_shape).collect() };
     Shape {
@@ -39,6 +41,19 @@ pub(crate) fn shape(core: &Core, view: &View, jobs: &Jobs, idle: bool) -> Shape 
         running: jobs.running.iter().map(|(_, job)| job.clone()).collect(),
         idle,
     }
+}
+
+/// How many entries of a table have about expired at a time: a strategy may take them for tombstones, since a compaction does. They
+/// are taken for spread evenly from the earliest to the latest; once a compaction of the last level has been there, none is left.
+fn expired(properties: &Properties, expired_at: u64) -> u64 {
+    let Properties { expiring_puts, earliest_expiry, latest_expiry, .. } = properties;
+    if expired_at < *earliest_expiry || *expiring_puts == 0 {
+        return 0;
+    }
+    let span = u128::from(latest_expiry.saturating_sub(*earliest_expiry));
+    let gone = u128::from(expired_at.min(*latest_expiry) - earliest_expiry);
+    let share = (u128::from(*expiring_puts) * gone).checked_div(span);
+    share.map_or(*expiring_puts, |share| u64::try_from(share).unwrap_or(*expiring_puts))
 }
 
 /// Below it nothing can be read or come in any more, as far as is known before a job raises the watermark.

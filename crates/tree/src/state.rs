@@ -7,6 +7,9 @@
 //! only rises. Below it a version that a newer version below `W` shadows may be gone (INV-VIEW-1), unless a live
 //! snapshot sees it. A read at a bound below `W` is refused rather than answered wrongly (INV-VIEW-2).
 //!
+//! A snapshot has a time as well as a bound: that by which its reads tell what is expired. What is expired for a job is so for
+//! every live snapshot, and none is registered later with a time before that (INV-TTL-2).
+//!
 //! Lock order: the change lock, then a memtable's write lock. The snapshot register is a leaf.
 
 use std::collections::BTreeMap;
@@ -47,6 +50,12 @@ impl View {
         self.version.has_range_tombstones()
             || !self.active.ranges.is_empty()
             || self.sealed.iter().any(|generation| !generation.ranges.is_empty())
+    }
+
+    /// Whether there may be an entry that expires anywhere. To be asked once the bound of a read is known.
+    #[inline]
+    pub(crate) fn has_expiring(&self) -> bool {
+        self.version.has_expiring() || self.generations().any(|generation| generation.memtable.has_expiring())
     }
 
     /// The newest range tombstone below `bound` over `key`, in all sources.
@@ -135,10 +144,24 @@ pub(crate) struct Snapshots {
 /// What the register's lock guards.
 #[derive(Default)]
 struct Live {
-    /// How many guards hold each bound.
-    bounds: BTreeMap<SeqNo, usize>,
+    /// How many guards hold each bound, at each time.
+    bounds: BTreeMap<SeqNo, BTreeMap<u64, usize>>,
+    /// What expires up to here may have been let go.
+    expired_at: u64,
     /// New ones wait.
     is_paused: bool,
+}
+
+impl Live {
+    fn add(&mut self, bound: SeqNo, time: u64) {
+        *self.bounds.entry(bound).or_default().entry(time).or_insert(0) += 1;
+    }
+
+    /// What expires up to here is so now and for every live snapshot.
+    fn expired_for_all(&self, now: u64) -> u64 {
+        let earliest = self.bounds.values().filter_map(|times| times.keys().next()).min();
+        earliest.map_or(now, |earliest| now.min(*earliest))
+    }
 }
 
 /// As long as it lives no snapshot is registered: whoever asks for one waits.
@@ -170,6 +193,8 @@ pub(crate) struct Horizon {
     pub(crate) snapshots: Vec<SeqNo>,
     /// The highest bound of all live snapshots.
     pub(crate) newest_snapshot: Option<SeqNo>,
+    /// What expires up to here is so for every reader: the earliest time of a live snapshot, or now.
+    pub(crate) expired_at: u64,
 }
 
 impl Snapshots {
@@ -198,46 +223,67 @@ impl Snapshots {
         Pause { snapshots: self, bounds: live.bounds.keys().copied().collect() }
     }
 
-    /// Registers a snapshot at `bound`, which must not be below the watermark (INV-VIEW-3).
-    pub(crate) fn hold(&self, bound: SeqNo) -> Result<SeqNo> {
+    /// Registers a snapshot at `bound`, which must not be below the watermark (INV-VIEW-3), and at the time `now`, or, if that
+    /// came before a job had done with it, at the first that no job has touched (INV-TTL-2). Gives both.
+    pub(crate) fn hold(&self, bound: SeqNo, now: u64) -> Result<(SeqNo, u64)> {
         let bound = bound.min(MAX_SEQNO);
         let mut live = self.resumed();
         let watermark = self.watermark();
         if bound < watermark && !live.bounds.contains_key(&bound) {
             return Err(Error::SnapshotTooOld { bound, watermark });
         }
-        *live.bounds.entry(bound).or_insert(0) += 1;
-        Ok(bound)
+        let time = now.max(live.expired_at);
+        live.add(bound, time);
+        Ok((bound, time))
     }
 
-    /// Adds a guard to one that is live at `bound`.
-    pub(crate) fn hold_again(&self, bound: SeqNo) {
-        *self.live().bounds.entry(bound).or_insert(0) += 1;
+    /// Adds a guard to one that is live at `bound` and `time`.
+    pub(crate) fn hold_again(&self, bound: SeqNo, time: u64) {
+        self.live().add(bound, time);
     }
 
-    /// Lets one guard at `bound` go.
-    pub(crate) fn release(&self, bound: SeqNo) {
+    /// Lets one guard at `bound` and `time` go.
+    pub(crate) fn release(&self, bound: SeqNo, time: u64) {
         let mut live = self.live();
-        if let Some(count) = live.bounds.get_mut(&bound) {
+        let Some(times) = live.bounds.get_mut(&bound) else { return };
+        if let Some(count) = times.get_mut(&time) {
             *count -= 1;
             if *count == 0 {
-                live.bounds.remove(&bound);
+                times.remove(&time);
             }
         }
+        if times.is_empty() {
+            live.bounds.remove(&bound);
+        }
+    }
+
+    /// The earliest time of the live snapshots at exactly `bound`; none at the maximum, at which everybody reads.
+    pub(crate) fn time_at(&self, bound: SeqNo) -> Option<u64> {
+        if bound >= MAX_SEQNO {
+            return None;
+        }
+        self.live().bounds.get(&bound)?.keys().next().copied()
     }
 
     /// Raises the watermark as far as the caller's `advice` and what is `visible` allow.
     ///
     /// Live snapshots do not hold it down: their bounds are returned, and what they see is kept one by one. Nor does history
-    /// that is kept for change feeds: that only holds back what may be dropped (INV-FEED-1).
-    pub(crate) fn raise(&self, advice: SeqNo, visible: SeqNo) -> Horizon {
-        let live = self.live();
+    /// that is kept for change feeds: that only holds back what may be dropped (INV-FEED-1). `now` is what the clock shows.
+    pub(crate) fn raise(&self, advice: SeqNo, visible: SeqNo, now: u64) -> Horizon {
+        let mut live = self.live();
         let watermark = advice.min(visible).min(MAX_SEQNO).max(self.watermark());
         self.watermark.store(watermark, Ordering::SeqCst);
         let watermark = self.history.cap(watermark);
         let snapshots = live.bounds.range(..watermark).map(|(&bound, _)| bound).collect();
         let newest_snapshot = live.bounds.keys().next_back().copied();
-        Horizon { watermark, snapshots, newest_snapshot }
+        let expired_at = live.expired_for_all(now);
+        live.expired_at = live.expired_at.max(expired_at);
+        Horizon { watermark, snapshots, newest_snapshot, expired_at }
+    }
+
+    /// What would be expired for a job that started now; it may not rely on that.
+    pub(crate) fn expired_for_all(&self, now: u64) -> u64 {
+        self.live().expired_for_all(now)
     }
 
     /// The watermark: the lowest bound that a new reader may use, and the lowest seqno that a write may carry.
@@ -255,7 +301,8 @@ impl Snapshots {
     /// How many snapshots are live, and the lowest of their bounds.
     pub(crate) fn count(&self) -> (usize, Option<SeqNo>) {
         let live = self.live();
-        (live.bounds.values().sum(), live.bounds.keys().next().copied())
+        let guards = live.bounds.values().flat_map(BTreeMap::values).sum();
+        (guards, live.bounds.keys().next().copied())
     }
 }
 

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use esker_format::ids::{RunId, TableId};
-use esker_format::manifest::AddedTable;
 use esker_format::properties::Properties;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::UserKey;
@@ -41,6 +40,8 @@ pub struct TableInfo {
     pub entries: u64,
     /// Tombstones among them.
     pub tombstones: u64,
+    /// Values among them that expire, those that have included: when is in [`Self::properties`].
+    pub expiring: u64,
     /// Range tombstones, those of one sequence number counted once. One that reaches beyond the table is in others, too.
     pub range_tombstones: u64,
     /// The length of the file in bytes.
@@ -74,6 +75,8 @@ pub struct SegmentStats {
     pub entries: u64,
     /// Tombstones among them.
     pub tombstones: u64,
+    /// Values among them that expire, those that have included.
+    pub expiring: u64,
     /// Range tombstones.
     pub range_tombstones: u64,
     /// The length of its file in bytes.
@@ -98,6 +101,8 @@ pub struct LevelStats {
     pub entries: u64,
     /// Tombstones among them.
     pub tombstones: u64,
+    /// Values among them that expire, those that have included.
+    pub expiring: u64,
     /// Range tombstones, counted in each table that they are in.
     pub range_tombstones: u64,
     /// Bytes of the tables.
@@ -145,6 +150,7 @@ fn table_info(placed: &Placed) -> TableInfo {
         highest_seqno: meta.highest_seqno,
         entries: meta.entries,
         tombstones: meta.point_tombstones,
+        expiring: properties.expiring_puts,
         range_tombstones: meta.range_tombstones,
         size_bytes: meta.file_bytes,
         checksum: meta.file_checksum,
@@ -165,12 +171,13 @@ pub(crate) fn levels(core: &Core) -> Vec<LevelStats> {
         .map(|(level, runs)| {
             let mut stats = LevelStats { level, runs: runs.len(), ..LevelStats::default() };
             for run in runs {
-                stats.segments.extend(run.tables().iter().map(|table| segment(run.id(), table.meta())));
+                stats.segments.extend(run.tables().iter().map(|table| segment(run.id(), table)));
             }
             stats.tables = stats.segments.len();
             for segment in &stats.segments {
                 stats.entries += segment.entries;
                 stats.tombstones += segment.tombstones;
+                stats.expiring += segment.expiring;
                 stats.range_tombstones += segment.range_tombstones;
                 stats.size_bytes += segment.size_bytes;
             }
@@ -179,12 +186,14 @@ pub(crate) fn levels(core: &Core) -> Vec<LevelStats> {
         .collect()
 }
 
-fn segment(run: RunId, meta: &AddedTable) -> SegmentStats {
+fn segment(run: RunId, table: &Table) -> SegmentStats {
+    let meta = table.meta();
     SegmentStats {
         id: meta.table,
         run,
         entries: meta.entries,
         tombstones: meta.point_tombstones,
+        expiring: table.properties().expiring_puts,
         range_tombstones: meta.range_tombstones,
         size_bytes: meta.file_bytes,
         lowest_seqno: meta.lowest_seqno,

@@ -11,6 +11,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
+use esker_format::expiry::split_expiring;
 use esker_format::ids::{RunId, TableId};
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
@@ -58,6 +59,8 @@ pub struct TracedVersion {
     pub kind: Kind,
     /// The length of its value, or of what stands for it, in bytes; 0 for tombstones.
     pub value_bytes: u64,
+    /// When it expires, in milliseconds since 1970, if it does; 0 if a compaction found it expired and let its value go.
+    pub expires_at: Option<u64>,
 }
 
 /// A range tombstone over a key.
@@ -140,7 +143,15 @@ fn collect(
     cursor.seek(key)?;
     while cursor.valid() && order.same_key(cursor.key(), key) {
         let (seqno, kind) = (cursor.seqno(), cursor.kind());
-        versions.push(TracedVersion { place, seqno, kind, value_bytes: cursor.value().len() as u64 });
+        let (value, expires_at) = match kind {
+            Kind::ExpiringPut => {
+                let (value, expires_at) = split_expiring(cursor.value());
+                (value, Some(expires_at))
+            }
+            _ => (cursor.value(), None),
+        };
+        let value_bytes = value.len() as u64;
+        versions.push(TracedVersion { place, seqno, kind, value_bytes, expires_at });
         cursor.next()?;
     }
     Ok(())

@@ -7,6 +7,7 @@
 //! | read keys | `tree/read.rs` |
 //! | read ranges | `tree/range.rs` |
 //! | read with a write set on top | `tree/overlaid.rs` |
+//! | write what expires, read as of a time | `tree/expiry.rs` |
 //! | flush and compact | `tree/maintain.rs` |
 //! | forget or rewrite a part of it | `tree/erase.rs` |
 //! | bring sorted data in | `tree/ingest.rs` |
@@ -21,6 +22,7 @@ mod admission;
 mod checkpoint;
 mod erase;
 mod estimate;
+mod expiry;
 mod feed;
 mod ingest;
 mod inspect;
@@ -34,6 +36,7 @@ use std::sync::Arc;
 
 use crate::core::Core;
 use crate::error::Result;
+use crate::expiry::ReadTime;
 use crate::open;
 use crate::options::Config;
 
@@ -44,7 +47,7 @@ use crate::options::Config;
 ///
 /// Open one with [`crate::Config::open`].
 #[derive(Clone)]
-pub struct Tree(pub(crate) Arc<Core>);
+pub struct Tree(pub(crate) Arc<Core>, pub(crate) ReadTime);
 
 impl std::fmt::Debug for Tree {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -61,6 +64,6 @@ impl Config {
     /// [`crate::Error::WrongComparator`] under another order, [`crate::Error::WrongMergeOperator`] with another operator, [`crate::Error::Corrupt`] or [`crate::Error::MissingFile`]
     /// for damage, and what the file system says. A failed open deletes nothing.
     pub fn open(self) -> Result<Tree> {
-        Ok(Tree(Arc::new(open::open(self)?)))
+        Ok(Tree(Arc::new(open::open(self)?), ReadTime::OF_BOUND))
     }
 }

@@ -41,6 +41,7 @@ pub(crate) struct Version {
     /// Bytes of all tables.
     file_bytes: u64,
     has_range_tombstones: bool,
+    has_expiring: bool,
 }
 
 /// A table and its place.
@@ -68,6 +69,7 @@ impl Version {
             highest_seqno: None,
             file_bytes: 0,
             has_range_tombstones: false,
+            has_expiring: false,
         }
     }
 
@@ -97,9 +99,10 @@ impl Version {
             levels.iter().flatten().flat_map(Run::tables).map(|table| table.highest_seqno()).max();
         let runs: Box<[Run]> = levels.iter().flatten().cloned().collect();
         let tables = levels.iter().flatten().flat_map(Run::tables);
-        let file_bytes = tables.map(|table| table.meta().file_bytes).sum();
+        let file_bytes = tables.clone().map(|table| table.meta().file_bytes).sum();
+        let has_expiring = tables.into_iter().any(|table| table.properties().expiring_puts > 0);
         let has_range_tombstones = runs.iter().any(|run| !run.tombstones().is_empty());
-        Self { id: self.id + 1, levels, runs, highest_seqno, file_bytes, has_range_tombstones }
+        Self { id: self.id + 1, levels, runs, highest_seqno, file_bytes, has_range_tombstones, has_expiring }
     }
 
     /// How many changes of the tables led to it, counted from the opening of the tree, which is the first.
@@ -159,6 +162,12 @@ impl Version {
     #[inline]
     pub(crate) fn has_range_tombstones(&self) -> bool {
         self.has_range_tombstones
+    }
+
+    /// Whether any table holds entries that expire.
+    #[inline]
+    pub(crate) fn has_expiring(&self) -> bool {
+        self.has_expiring
     }
 
     /// Whether every run is in order and disjoint (INV-TREE-2).

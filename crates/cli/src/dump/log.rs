@@ -4,6 +4,7 @@ use std::io;
 
 use esker_format::batch::{BatchReader, Operation};
 use esker_format::catalog::CatalogEdit;
+use esker_format::expiry::split_expiring;
 use esker_format::log::frame::Frame;
 use esker_format::log::header::{LogHeader, LogKind};
 use esker_format::manifest::{AddedTable, VersionEdit};
@@ -122,6 +123,10 @@ fn operations(frame: &Frame<'_>, page: &mut Page<'_>) -> io::Result<()> {
         let (key, value) = (page.show(operation.key), page.show(operation.value));
         let what = match operation.operation {
             Operation::Put => format!("put {key} = {value}"),
+            Operation::ExpiringPut => {
+                let (value, expires_at) = split_expiring(operation.value);
+                format!("put {key} = {} until {expires_at} ms", page.show(value))
+            }
             Operation::Delete => format!("delete {key}"),
             Operation::SingleDelete => format!("single delete {key}"),
             Operation::Merge => format!("merge {key} + {value}"),

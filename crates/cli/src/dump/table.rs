@@ -3,6 +3,7 @@
 use std::io;
 
 use esker_format::block::BlockHandle;
+use esker_format::expiry::split_expiring;
 use esker_format::filter::Filter;
 use esker_format::index_block::Index;
 use esker_format::properties::Properties;
@@ -92,6 +93,11 @@ fn properties(properties: &Properties, page: &mut Page<'_>) -> io::Result<()> {
     for (name, number) in counts {
         page.field(name, count(number))?;
     }
+    if properties.expiring_puts > 0 {
+        page.field("expiring puts", count(properties.expiring_puts))?;
+        let (earliest, latest) = (properties.earliest_expiry, properties.latest_expiry);
+        page.field("expiries", format_args!("{earliest} to {latest} ms since 1970"))?;
+    }
     let (smallest, largest) = (page.show(&properties.smallest_key), page.show(&properties.largest_key));
     page.field("smallest key", smallest)?;
     page.field("largest key", largest)?;
@@ -162,6 +168,11 @@ fn entries(table: &TableFile, handle: BlockHandle, page: &mut Page<'_>) -> io::R
             Kind::Delete | Kind::SingleDelete => {
                 page.line(format_args!("          {shown} @{seqno} {}", kind_name(kind)))?;
             }
+            Kind::ExpiringPut => {
+                let (value, expires_at) = split_expiring(block.value(at));
+                let (name, value) = (kind_name(kind), page.show(value));
+                page.line(format_args!("          {shown} @{seqno} {name} {value} until {expires_at} ms"))?;
+            }
             _ => {
                 let value = page.show(block.value(at));
                 page.line(format_args!("          {shown} @{seqno} {} {value}", kind_name(kind)))?;
@@ -178,5 +189,6 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::SingleDelete => "single delete",
         Kind::Merge => "merge",
         Kind::BlobPointer => "blob pointer",
+        Kind::ExpiringPut => "expiring put",
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use esker_format::batch::{BatchOperation, Operation};
+use esker_format::expiry::split_expiring;
 use esker_mem::slice::{Slice, UserKey, UserValue};
 use esker_tree::ScanSinceEvent;
 
@@ -31,6 +32,15 @@ pub enum ChangeOperation {
         key: UserKey,
         /// The value.
         value: UserValue,
+    },
+    /// A value was written that expires.
+    ExpiringPut {
+        /// The key.
+        key: UserKey,
+        /// The value, whether it has expired or not; of what tables tell, empty if a compaction has let it go.
+        value: UserValue,
+        /// When it expires, in milliseconds since 1970.
+        expires_at: u64,
     },
     /// A key was deleted.
     Delete {
@@ -66,6 +76,10 @@ impl ChangeOperation {
         let (key, value) = (Slice::new(operation.key), Slice::new(operation.value));
         Some(match operation.operation {
             Operation::Put => Self::Put { key, value },
+            Operation::ExpiringPut => {
+                let (value, expires_at) = split_expiring(operation.value);
+                Self::ExpiringPut { key, value: Slice::new(value), expires_at }
+            }
             Operation::Delete => Self::Delete { key },
             Operation::SingleDelete => Self::SingleDelete { key },
             Operation::Merge => Self::Merge { key, operand: value },
@@ -79,6 +93,9 @@ impl ChangeOperation {
     pub(crate) fn of_tree(event: ScanSinceEvent) -> Option<Self> {
         Some(match event {
             ScanSinceEvent::Insert { key, value, .. } => Self::Put { key, value },
+            ScanSinceEvent::ExpiringInsert { key, value, expires_at, .. } => {
+                Self::ExpiringPut { key, value, expires_at }
+            }
             ScanSinceEvent::MergeOperand { key, operand, .. } => Self::Merge { key, operand },
             ScanSinceEvent::PointTombstone { key, weak: true, .. } => Self::SingleDelete { key },
             ScanSinceEvent::PointTombstone { key, .. } => Self::Delete { key },

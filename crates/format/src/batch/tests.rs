@@ -1,10 +1,12 @@
 use super::*;
+use crate::expiry::{EXPIRY_BYTES, split_expiring};
 use crate::test_bytes::{damaged, example};
 
 fn example_batch() -> BatchBuilder {
     let mut batch = BatchBuilder::new();
     batch.add(KeyspaceId(1), Operation::Put, b"k", b"v");
     batch.add(KeyspaceId(1), Operation::Delete, b"d", b"");
+    batch.add(KeyspaceId(1), Operation::ExpiringPut, b"e", b"w\0\0\0\x01\0\0\0\0");
     batch
 }
 
@@ -12,10 +14,12 @@ fn example_batch() -> BatchBuilder {
 fn example_decodes_and_encodes_again() {
     let golden = example(include_str!("../batch.rs"));
     assert_eq!(example_batch().as_bytes(), golden);
-    let operations: Vec<_> = BatchReader::new(&golden, 2).collect::<Result<_, _>>().unwrap();
-    assert_eq!(operations.len(), 2);
+    let operations: Vec<_> = BatchReader::new(&golden, 3).collect::<Result<_, _>>().unwrap();
+    assert_eq!(operations.len(), 3);
     assert_eq!(operations[1].key, b"d");
     assert_eq!(operations[1].operation.kind(), Some(Kind::Delete));
+    assert_eq!(operations[2].operation.kind(), Some(Kind::ExpiringPut));
+    assert_eq!(split_expiring(operations[2].value), (b"w".as_slice(), 1 << 24));
 }
 
 #[test]
@@ -26,14 +30,17 @@ fn random_batches_round_trip() {
         let model: Vec<_> = (0..random.usize(..50))
             .map(|_| {
                 let operation = loop {
-                    if let Some(operation) = Operation::from_u8(random.u8(..6)) {
+                    if let Some(operation) = Operation::from_u8(random.u8(..7)) {
                         break operation;
                     }
                 };
                 let mut bytes =
                     |most: usize| (0..random.usize(..most)).map(|_| random.u8(..)).collect::<Vec<u8>>();
                 let key = bytes(300);
-                let value = if operation.has_value() { bytes(300) } else { Vec::new() };
+                let mut value = if operation.has_value() { bytes(300) } else { Vec::new() };
+                if operation == Operation::ExpiringPut {
+                    value.extend([1; EXPIRY_BYTES]);
+                }
                 (KeyspaceId(random.u32(..) >> random.u32(..32)), operation, key, value)
             })
             .collect();
@@ -55,7 +62,7 @@ fn random_batches_round_trip() {
 #[test]
 fn another_number_of_operations_is_an_error() {
     let batch = example_batch();
-    for count in [0, 1, 3, u32::MAX] {
+    for count in [0, 1, 2, 4, u32::MAX] {
         assert!(BatchReader::new(batch.as_bytes(), count).verify().is_err(), "{count}");
     }
     let cut = &batch.as_bytes()[..6];
@@ -68,9 +75,19 @@ fn another_number_of_operations_is_an_error() {
 
 #[test]
 fn reserved_tags_are_typed_problems() {
-    for tag in [4u8, 8, 0x10, 0x80, 0xff] {
+    for tag in [4u8, 9, 0x10, 0x80, 0x88, 0xff] {
         let error = BatchReader::new(&[tag, 1, 1, b'k'], 1).verify().unwrap_err();
         assert!(error.is_unsupported(), "{tag}: {error}");
+    }
+}
+
+/// INV-TTL-5.
+#[test]
+fn an_expiring_put_without_an_expiry_is_refused() {
+    for len in 0..10 {
+        let mut batch = BatchBuilder::new();
+        batch.add(KeyspaceId(1), Operation::ExpiringPut, b"k", &vec![9; len]);
+        assert_eq!(batch.operations().verify().is_ok(), len >= EXPIRY_BYTES, "{len}");
     }
 }
 

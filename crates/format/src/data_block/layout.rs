@@ -10,6 +10,7 @@
 
 use crate::column::ColumnShape;
 use crate::error::{DecodeError, Problem};
+use crate::expiry::is_sound;
 use crate::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::reader::Reader;
 use crate::sorted_heads::{StoredHead, heads, load};
@@ -106,7 +107,9 @@ impl Layout {
         match (kinds_in_column, kind) {
             (true, 0) => {}
             (true, _) => return Err(reader.invalid("the header's kind is 0 beside a kinds column")),
-            (false, id) if Kind::from_u8(id).is_none() => return Err(reader.invalid("the kind is known")),
+            (false, id) if Kind::from_u8(id).is_none() => {
+                return Err(reader.error(Problem::Unsupported { what: "kind of entries", id: id.into() }));
+            }
             (false, _) => {}
         }
         let needs_heads = lcp > 0 || flags & FLAG_FINGERPRINTS != 0;
@@ -126,9 +129,10 @@ impl Layout {
         reader.bytes(if flags & FLAG_FINGERPRINTS != 0 { n } else { 0 })?;
         reader.bytes(u64::from(seqno_width) * n)?;
         let kinds = reader.bytes(if kinds_in_column { n } else { 0 })?;
-        if kinds.iter().any(|&id| Kind::from_u8(id).is_none()) {
-            return Err(reader.invalid("every kind is known"));
+        if let Some(&id) = kinds.iter().find(|&&id| Kind::from_u8(id).is_none()) {
+            return Err(reader.error(Problem::Unsupported { what: "kind of an entry", id: id.into() }));
         }
+        let expires = kind == Kind::ExpiringPut as u8 || kinds.contains(&(Kind::ExpiringPut as u8));
         reader.bytes(lcp as u64)?;
         let layout = Self::of_checked(payload);
         layout.check_heads(payload)?;
@@ -136,6 +140,9 @@ impl Layout {
         match &layout.even {
             Some(even) => layout.check_even_entries(even, payload, reader.rest().len())?,
             None => layout.check_entries(payload)?,
+        }
+        if expires {
+            layout.check_expiries(payload)?;
         }
         Ok(layout)
     }
@@ -370,6 +377,18 @@ impl Layout {
             start = range.end;
         }
         Ok(())
+    }
+
+    /// That what expires says when (INV-TTL-5). The entries have been checked.
+    #[cold]
+    fn check_expiries(&self, payload: &[u8]) -> Result<(), DecodeError> {
+        let says_when = |index| {
+            self.kind(payload, index) != Kind::ExpiringPut || is_sound(self.entry(payload, index).value)
+        };
+        if (0..self.count).all(says_when) {
+            return Ok(());
+        }
+        Err(DecodeError::invalid(STRUCTURE, self.entries_at as u64, "an expiring put ends with its expiry"))
     }
 
     fn entry_is_sound(&self, entry: &[u8], head: u64) -> bool {

@@ -363,3 +363,38 @@ fn fingerprints_without_heads_are_refused() {
     payload[6] |= 8;
     assert!(DataBlock::decode(Slice::new(&payload)).is_err());
 }
+
+/// INV-TTL-5: in a block of one kind, in one with a column of kinds, and in an even one.
+#[test]
+fn an_expiring_put_without_an_expiry_is_refused() {
+    for (len, others) in (0..10).flat_map(|len| [false, true].map(|others| (len, others))) {
+        for lens in [[len, len], [12, len]] {
+            let mut model: Model = Vec::new();
+            for (number, len) in (0..).zip(lens) {
+                model.push((vec![b'a', number], 5, Kind::ExpiringPut, vec![7; len]));
+            }
+            if others {
+                model.push((b"b".to_vec(), 5, Kind::Put, b"v".to_vec()));
+            }
+            let payload = build(true, &model);
+            let decoded = DataBlock::decode(Slice::new(&payload));
+            assert_eq!(decoded.is_ok(), len >= 8, "{len} bytes, others: {others}");
+            if len >= 8 {
+                check_against_model(&payload, &model, &KeyOrder::Bytes);
+            }
+        }
+    }
+}
+
+/// What a later build writes is not damage.
+#[test]
+fn an_unknown_kind_is_unsupported() {
+    let mut payload = build(true, &example_model());
+    let kinds_at = payload.len() - 9;
+    assert_eq!(payload[kinds_at..kinds_at + 2], [0, 1]);
+    payload[kinds_at] = 6;
+    assert!(DataBlock::decode(Slice::new(&payload)).unwrap_err().is_unsupported());
+    let mut payload = build(true, &vec![(b"k".to_vec(), 1, Kind::Put, Vec::new())]);
+    payload[8] = 200;
+    assert!(DataBlock::decode(Slice::new(&payload)).unwrap_err().is_unsupported());
+}

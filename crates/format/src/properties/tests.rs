@@ -43,6 +43,9 @@ fn random(random: &mut fastrand::Rng) -> Properties {
         single_deletes: number(),
         merges: number(),
         blob_pointers: number(),
+        expiring_puts: number(),
+        earliest_expiry: number(),
+        latest_expiry: number(),
         range_tombstones: number(),
         smallest_key: Slice::new(&number().to_be_bytes()),
         largest_key: Slice::new(&[9; 100]),
@@ -79,6 +82,23 @@ fn unknown_optional_tags_are_skipped_and_required_ones_refused() {
     put_u64(&mut out, 1001, 5);
     let error = Properties::decode(&out).unwrap_err();
     assert_eq!(error.problem, Problem::Unsupported { what: "required field", id: 1001 });
+}
+
+/// A build that does not know expiring puts must not take them for something else: the tag is an odd one, and written only where
+/// there are some.
+#[test]
+fn expiring_puts_are_required_knowledge() {
+    let mut properties = one_put();
+    let plain = encoded(&properties);
+    for (value, expires_at) in [(9, 70), (8, 50), (20, 60)] {
+        properties.count(Kind::ExpiringPut, 1, value);
+        properties.note_expiry(expires_at);
+    }
+    let out = encoded(&properties);
+    assert!(EXPIRING_PUTS % 2 == 1 && out.starts_with(&plain[..10]) && out.len() > plain.len());
+    let decoded = Properties::decode(&out).unwrap();
+    assert_eq!((decoded.entries, decoded.puts, decoded.expiring_puts), (4, 1, 3));
+    assert_eq!((decoded.earliest_expiry, decoded.latest_expiry), (50, 70));
 }
 
 #[test]

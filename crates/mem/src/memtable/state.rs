@@ -5,6 +5,7 @@
 
 use crate::arena::{Arena, ArenaPool, GRANULE, RESERVED, region_size};
 use crate::comparator::KeyOrder;
+use crate::kind::Kind;
 use crate::memtable::age::UNMARKED;
 use crate::memtable::entry::ENTRY_OVERHEAD;
 use crate::memtable::grow::Growth;
@@ -16,7 +17,7 @@ use crate::seqno::SeqNo;
 use crate::sync::{AtomicU32, Mutex};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// The next memtable's id. Zero is none's.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -86,14 +87,19 @@ pub(super) struct Counters {
     above_highest: AtomicU64,
     /// The complement of the lowest; zero while empty.
     below_lowest: AtomicU64,
+    /// Whether there is or was an entry that expires.
+    expires: AtomicBool,
 }
 
 impl Counters {
     /// Counts an entry. Only the writer calls this, before it publishes the entry.
     #[inline]
-    pub(super) fn add(&self, seqno: SeqNo, is_tombstone: bool) {
+    pub(super) fn add(&self, seqno: SeqNo, kind: Kind) {
         add(&self.entries, 1);
-        add(&self.tombstones, usize::from(is_tombstone));
+        add(&self.tombstones, usize::from(kind.is_tombstone()));
+        if kind == Kind::ExpiringPut {
+            self.expires.store(true, Ordering::Release);
+        }
         if seqno >= self.above_highest.load(Ordering::Relaxed) {
             self.above_highest.store(seqno.saturating_add(1), Ordering::Release);
         }
@@ -207,6 +213,13 @@ impl Memtable {
             0 => None,
             complement => Some(!complement),
         }
+    }
+
+    /// Whether an entry may expire. Covers every entry that the caller can see.
+    #[inline]
+    #[must_use]
+    pub fn has_expiring(&self) -> bool {
+        self.counters.expires.load(Ordering::Acquire)
     }
 
     /// How many entries are tombstones.

@@ -183,7 +183,7 @@ impl MemtableWriter<'_> {
         let keys = self.memtable.keys();
         let at = way.rank(keys, key);
         let anchor = AnchorAt::create(arena, key, version).ok_or(ArenaFull)?;
-        counters.add(version.seqno, version.kind.is_tombstone());
+        counters.add(version.seqno, version.kind);
         let end = tree.insert(keys, growth, key, anchor, (way, at));
         self.state.appending_to = end;
         self.memtable.remember(if end.is_none() { Habit::NewKeys } else { Habit::Appends });
@@ -222,7 +222,7 @@ impl MemtableWriter<'_> {
             older = older.older(arena);
         }
         let new = VersionAt::create(arena, &version, older).ok_or(ArenaFull)?;
-        counters.add(version.seqno, version.kind.is_tombstone());
+        counters.add(version.seqno, version.kind);
         if newer.is_none() {
             anchor.set_newest(arena, new);
         } else {

@@ -48,6 +48,8 @@ impl std::error::Error for TooLong {}
 pub(super) struct Summary {
     pub(super) entries: usize,
     pub(super) tombstones: usize,
+    /// Entries that expire.
+    pub(super) expiring: usize,
     pub(super) user_bytes: usize,
     pub(super) seqnos: Option<(SeqNo, SeqNo)>,
 }
@@ -56,6 +58,7 @@ impl Summary {
     fn add(&mut self, seqno: SeqNo, kind: Kind, user_bytes: usize) {
         self.entries += 1;
         self.tombstones += usize::from(kind.is_tombstone());
+        self.expiring += usize::from(kind == Kind::ExpiringPut);
         self.user_bytes += user_bytes;
         let (lowest, highest) = self.seqnos.unwrap_or((seqno, seqno));
         self.seqnos = Some((lowest.min(seqno), highest.max(seqno)));
@@ -69,6 +72,7 @@ impl Summary {
         Self {
             entries: self.entries + other.entries,
             tombstones: self.tombstones + other.tombstones,
+            expiring: self.expiring + other.expiring,
             user_bytes: self.user_bytes + other.user_bytes,
             seqnos,
         }
@@ -99,7 +103,7 @@ impl Section {
     /// An empty section. All sections of a memtable have the same code.
     #[must_use]
     pub const fn new(code: Arc<KeyCode>) -> Self {
-        let summary = Summary { entries: 0, tombstones: 0, user_bytes: 0, seqnos: None };
+        let summary = Summary { entries: 0, tombstones: 0, expiring: 0, user_bytes: 0, seqnos: None };
         Self { code, chunks: Vec::new(), entries: Vec::new(), summary, full_bytes: 0 }
     }
 

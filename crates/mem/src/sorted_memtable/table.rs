@@ -142,6 +142,12 @@ impl SortedMemtable {
         self.summary.tombstones
     }
 
+    /// Whether an entry may expire.
+    #[must_use]
+    pub const fn has_expiring(&self) -> bool {
+        self.summary.expiring > 0
+    }
+
     /// Bytes of the keys and values of all entries, as the user counts them.
     #[must_use]
     pub const fn user_bytes(&self) -> usize {

@@ -241,3 +241,15 @@ fn approximate_len_of_a_range_is_near_the_truth() {
     }
     assert_eq!(memtable(KeyOrder::Bytes, 1 << 20, 100).approximate_len(None, None), 0);
 }
+
+/// A reader that has seen no expiring entry announced will not look for one.
+#[test]
+fn has_expiring_tells_whether_anything_may_expire() {
+    let table = memtable(KeyOrder::Bytes, 1 << 16, 0);
+    put(&table, b"a", 1, b"value");
+    assert!(!table.has_expiring());
+    table.write().insert(b"a", hash(b"a"), 2, Kind::ExpiringPut, &[0; 8]).unwrap();
+    assert!(table.has_expiring());
+    put(&table, b"a", 2, b"in its place");
+    assert!(table.has_expiring(), "whoever saw it stands on it still");
+}

@@ -38,6 +38,7 @@ fn check(order: &KeyOrder, ops: &[Op], sections: usize, stride: usize, random: &
     let model = sorted(order, ops);
     assert_eq!(memtable.len(), model.len());
     assert_eq!(memtable.highest_seqno(), ops.iter().map(|op| op.1).max());
+    assert_eq!(memtable.has_expiring(), ops.iter().any(|op| op.2 == Kind::ExpiringPut));
     assert_eq!(memtable.lowest_seqno(), ops.iter().map(|op| op.1).min());
     assert_eq!(memtable.tombstones(), ops.iter().filter(|op| op.2.is_tombstone()).count());
     assert_eq!(memtable.user_bytes(), ops.iter().map(|op| op.0.len() + op.3.len()).sum::<usize>());
@@ -99,6 +100,7 @@ fn ops(
             0 => (key, seqno, Kind::Delete, Vec::new()),
             1 => (key, seqno, Kind::SingleDelete, Vec::new()),
             2 => (key, seqno, Kind::Merge, vec![1; random.usize(0..4)]),
+            3 if seqno > 900 => (key, seqno, Kind::ExpiringPut, vec![1; 8 + random.usize(0..4)]),
             _ => (key, seqno, Kind::Put, vec![seqno as u8; random.usize(0..60)]),
         }
     };

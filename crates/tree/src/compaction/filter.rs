@@ -3,7 +3,7 @@
 //! A filter is made for each compaction, by a factory that the tree is opened with, and used by one thread. It is asked about a value if
 //! that is the newest version of its key among what is compacted, below the watermark, and seen by no snapshot that was live when
 //! the compaction began (INV-FILTER-1): so no live snapshot changes under its reader. Tombstones and operands that could not be folded
-//! are not shown; older versions go on as ever.
+//! are not shown, nor are values that have expired; older versions go on as ever.
 //!
 //! Flushes ask no filter, nor do compactions that only move tables. A major compaction of a tree with a filter rewrites
 //! everything, even what is in its place already.
@@ -16,6 +16,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use esker_format::expiry::EXPIRY_BYTES;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::{UserKey, UserValue};
 
@@ -32,7 +33,8 @@ pub enum Verdict {
     /// It is deleted as by [`crate::Tree::remove_weak`]: replaced by a weak tombstone, which goes with the put before it when the
     /// two meet. For keys that have at most one older put.
     RemoveWeak,
-    /// It has another value from now on: of at most 4,294,967,295 bytes, or the compaction fails.
+    /// It has another value from now on: of at most 4,294,967,295 bytes, or the compaction fails. A value that expires still does
+    /// so when it did, and its successor may have eight bytes less.
     ReplaceValue(UserValue),
     /// It vanishes without a tombstone: costs nothing, but **an older version in a deeper level may come back**. For keys that
     /// are written once.
@@ -45,11 +47,18 @@ pub struct FilterItem<'a> {
     key: &'a [u8],
     value: &'a [u8],
     seqno: SeqNo,
+    expires_at: Option<u64>,
 }
 
 impl<'a> FilterItem<'a> {
-    pub(super) fn new(key: &'a [u8], value: &'a [u8], seqno: SeqNo) -> Self {
-        Self { key, value, seqno }
+    pub(super) fn new(key: &'a [u8], value: &'a [u8], seqno: SeqNo, expires_at: Option<u64>) -> Self {
+        Self { key, value, seqno, expires_at }
+    }
+
+    /// When it expires, in milliseconds since 1970; none if it does not.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<u64> {
+        self.expires_at
     }
 
     /// Its key.
@@ -191,7 +200,8 @@ impl RunningFilter {
         }
         let verdict = self.filter.filter_item(item);
         if let Verdict::ReplaceValue(value) = &verdict
-            && value.len() > self.longest_value_bytes
+            && value.len()
+                > self.longest_value_bytes.saturating_sub(item.expires_at.map_or(0, |_| EXPIRY_BYTES))
         {
             let (filter, key) = (self.name.clone(), UserKey::new(item.key));
             self.fault = Some(Error::FilterValueTooLong { filter, key, len: value.len() });

@@ -84,7 +84,7 @@ pub struct TableShape {
     pub highest_seqno: SeqNo,
     /// Entries, tombstones included.
     pub entries: u64,
-    /// Deletes and weak deletes.
+    /// Deletes and weak deletes, and about as many values as have expired for everybody.
     pub tombstones: u64,
     /// Range tombstones: each may hide more than the table holds.
     pub range_tombstones: u64,

@@ -29,10 +29,12 @@
 //! (INV-RANGE-4); it parts a weak delete or an operand from what is older; and a put keeps its seqno where 0 would be covered by
 //! what is written of range tombstones (INV-RANGE-6). Which of these go themselves is decided before ([`super::fragments`]).
 //!
-//! Where things to come have their place: expiry is asked for where a compaction filter is.
+//! A value that **expires** is a value until it has for every reader; from then on it goes where a tombstone would, and until
+//! then stays without its value (`expire`, INV-TTL-3).
 //!
 //! Not here: which tables are merged ([`super::picker`]), where output tables end ([`super::cut`]).
 
+mod expire;
 mod fold;
 mod judge;
 mod operands;
@@ -124,6 +126,8 @@ pub struct DropCounts {
     pub zeroed: u64,
     /// Folded into a newer entry of their key.
     pub folded: u64,
+    /// Left out as expired, or cut off their value.
+    pub expired: u64,
     /// Left out by a compaction filter without a tombstone.
     pub destroyed: u64,
     /// How often the merge operator could not fold operands, which were kept as they are.
@@ -165,6 +169,8 @@ pub struct DropStream {
     held: Held,
     operands: Operands,
     filter: Option<Box<RunningFilter>>,
+    /// What expires up to here has for every reader.
+    expired_at: u64,
     /// What covers the current key, if any range tombstone is among the inputs.
     covering: Option<Covering>,
     counts: DropCounts,
@@ -184,6 +190,11 @@ enum Rule {
     CoveredEntryGoes,
     SeqnoStaysUnderRange,
     RangeParts,
+    ExpiredStaysToHide,
+    ExpiredIsNoTombstone,
+    ExpiredTakesNoOlder,
+    ExpiredOnlyForAll,
+    ExpiringBaseIsNotFolded,
 }
 
 /// What waits for the next entry.
@@ -231,6 +242,7 @@ impl DropStream {
             held: Held::default(),
             operands: Operands::default(),
             filter: None,
+            expired_at: 0,
             covering: None,
             counts: DropCounts::default(),
             #[cfg(test)]
@@ -249,6 +261,14 @@ impl DropStream {
     #[must_use]
     pub fn filtering(mut self, filter: Option<RunningFilter>) -> DropStream {
         self.filter = filter.map(Box::new);
+        self
+    }
+
+    /// Takes what expires up to `expired_at` for expired: it is so now, and for every live snapshot (INV-TTL-2). Without it, only
+    /// what always is.
+    #[must_use]
+    pub fn expiring(mut self, expired_at: u64) -> DropStream {
+        self.expired_at = expired_at;
         self
     }
 
@@ -307,10 +327,25 @@ impl DropStream {
             self.counts.shadowed += 1;
             return Ok(());
         }
-        if entry.kind == Kind::Merge && self.holds(Rule::OperandHidesNothing) {
-            return self.push_operand(entry, emit);
+        if entry.kind != Kind::Put {
+            return self.push_unusual(entry, emit);
         }
         self.push_whole(entry, emit)
+    }
+
+    /// What is neither a tombstone nor a plain value, and is hidden by nothing.
+    #[cold]
+    #[inline(never)]
+    fn push_unusual<E>(
+        &mut self,
+        entry: Entry<'_>,
+        emit: &mut impl FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match entry.kind {
+            Kind::Merge if self.holds(Rule::OperandHidesNothing) => self.push_operand(entry, emit),
+            Kind::ExpiringPut => self.push_expiring(entry, emit),
+            _ => self.push_whole(entry, emit),
+        }
     }
 
     /// A value that nothing hides.
@@ -449,7 +484,8 @@ impl DropStream {
     /// Whether the held weak delete and this entry, the next older version of its key, both go (INV-DROP-4).
     fn completes_pair(&mut self, entry: Entry<'_>) -> bool {
         let hidden_from = self.hidden_behind(self.held.seqno);
-        let pair = matches!(entry.kind, Kind::Put | Kind::BlobPointer) && entry.seqno >= hidden_from;
+        let is_put = matches!(entry.kind, Kind::Put | Kind::BlobPointer | Kind::ExpiringPut);
+        let pair = is_put && entry.seqno >= hidden_from;
         if pair {
             self.waiting = Waiting::Nothing;
             self.hidden_from = self.held.hidden_from;

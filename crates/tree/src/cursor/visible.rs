@@ -11,7 +11,8 @@
 //! [`VisibleCursor::glide_prev`]). A cursor that glides may stand on the shown entry in either direction.
 //!
 //! An operand for the merge operator is folded onto what is under it: forward the source then stands *behind* what was
-//! folded, backward operands are kept as they come.
+//! folded, backward operands are kept as they come. A value that expires is cut off its expiry, and shown in the same way as
+//! long as it has not (INV-TTL-1); no cursor glides onto one.
 //!
 //! Not here: bounds of a range ([`crate::scan`]), range tombstones ([`covered`]).
 
@@ -25,6 +26,7 @@ use esker_mem::slice::Slice;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
+use crate::expiry::live;
 use crate::merge_operator::{SharedMergeOperator, fold};
 use crate::range_tombstones::cover::Cover;
 
@@ -38,7 +40,8 @@ enum Stand {
     OnNewest,
     /// The source stands before the shown key, on an entry or not.
     Before,
-    /// The source stands behind operands of the shown key, on an older version of it, on a later key or on nothing.
+    /// The source stands on the shown key's expiring value or behind its operands, on an older version of it, on a later key or on
+    /// nothing.
     Behind,
 }
 
@@ -53,6 +56,8 @@ pub(crate) struct VisibleCursor<C> {
     value: Slice,
     stand: Stand,
     merge_operator: Option<SharedMergeOperator>,
+    /// What expires up to here is absent.
+    now: u64,
     /// Operands of the key that is being decided, in the order in which they are met.
     operands: Vec<Slice>,
     /// Whether `value` is under them. Backward only.
@@ -74,6 +79,7 @@ impl<C: Cursor> VisibleCursor<C> {
             value: Slice::empty(),
             stand: Stand::Nowhere,
             merge_operator: None,
+            now: 0,
             operands: Vec::new(),
             has_base: false,
             cover: None,
@@ -84,6 +90,12 @@ impl<C: Cursor> VisibleCursor<C> {
     /// Shows operands folded by `operator`. Without one they are errors.
     pub(crate) fn folding(mut self, operator: Option<SharedMergeOperator>) -> Self {
         self.merge_operator = operator;
+        self
+    }
+
+    /// Shows nothing that has expired at `now`. Without it only what always is expired counts as that.
+    pub(crate) fn at_time(mut self, now: u64) -> Self {
+        self.now = now;
         self
     }
 
@@ -233,7 +245,11 @@ impl<C: Cursor> VisibleCursor<C> {
                         self.stand = Stand::On;
                         return Ok(());
                     }
-                    Kind::Merge => return self.fold_forward(),
+                    Kind::Merge | Kind::ExpiringPut => {
+                        if self.show_unusual()? {
+                            return Ok(());
+                        }
+                    }
                     Kind::Delete | Kind::SingleDelete => {}
                 }
                 self.remember_key();
@@ -272,20 +288,22 @@ impl<C: Cursor> VisibleCursor<C> {
     #[inline]
     fn take_version(&mut self, live: bool) -> bool {
         let kind = self.source.kind();
-        if kind == Kind::Merge {
-            self.take_operand(live);
-        } else {
-            self.operands.clear();
-        }
-        if !kind.is_tombstone() {
-            if kind != Kind::Merge {
+        let has_value = match kind {
+            Kind::Put | Kind::BlobPointer => {
+                self.operands.clear();
                 self.value = self.source.value_slice();
+                true
             }
-            if !self.order.identity() {
-                self.remember_key();
+            Kind::Merge | Kind::ExpiringPut => self.take_unusual(live),
+            Kind::Delete | Kind::SingleDelete => {
+                self.operands.clear();
+                false
             }
+        };
+        if has_value && !self.order.identity() {
+            self.remember_key();
         }
-        !kind.is_tombstone()
+        has_value
     }
 
     /// Backward, behind all versions of a key that has a value: shows it.
@@ -296,6 +314,21 @@ impl<C: Cursor> VisibleCursor<C> {
         }
         self.stand = Stand::Before;
         Ok(())
+    }
+
+    /// Forward, an entry that is neither a value as it stands nor a tombstone: shows what it comes to, and says whether that is
+    /// something.
+    #[cold]
+    #[inline(never)]
+    fn show_unusual(&mut self) -> Result<bool> {
+        if self.source.kind() == Kind::Merge {
+            return self.fold_forward().map(|()| true);
+        }
+        let Some(value) = live(&self.source.value_slice(), self.now) else { return Ok(false) };
+        self.remember_key();
+        self.value = value;
+        self.stand = Stand::Behind;
+        Ok(true)
     }
 
     /// From an operand, the newest visible version of its key: goes on to what it is to be folded onto, and shows the
@@ -312,6 +345,7 @@ impl<C: Cursor> VisibleCursor<C> {
             match self.source.kind() {
                 Kind::Merge => self.operands.push(self.source.value_slice()),
                 Kind::Put | Kind::BlobPointer => base = Some(self.source.value_slice()),
+                Kind::ExpiringPut => base = live(&self.source.value_slice(), self.now),
                 Kind::Delete | Kind::SingleDelete => {}
             }
             if self.source.kind() != Kind::Merge {
@@ -326,13 +360,26 @@ impl<C: Cursor> VisibleCursor<C> {
         Ok(())
     }
 
-    /// Backward, an operand that the source stands on; `live` says whether what is under it has a value.
+    /// Backward, an operand or an expiring value that the source stands on; `is_live` says whether what is under it has a value.
+    /// Says whether the key has one now.
     #[cold]
-    fn take_operand(&mut self, live: bool) {
-        if self.operands.is_empty() {
-            self.has_base = live;
+    #[inline(never)]
+    fn take_unusual(&mut self, is_live: bool) -> bool {
+        if self.source.kind() == Kind::Merge {
+            if self.operands.is_empty() {
+                self.has_base = is_live;
+            }
+            self.operands.push(self.source.value_slice());
+            return true;
         }
-        self.operands.push(self.source.value_slice());
+        self.operands.clear();
+        match live(&self.source.value_slice(), self.now) {
+            Some(value) => {
+                self.value = value;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Backward, folds what was taken of the key.

@@ -24,6 +24,7 @@ impl fmt::Display for Error {
             | Self::Unsupported { .. } => of_files(self, f),
             Self::KeyTooLong { .. }
             | Self::ValueTooLong { .. }
+            | Self::ZeroTtl
             | Self::NoPrefixRange { .. }
             | Self::BatchTooLarge { .. }
             | Self::DuplicateKey { .. }
@@ -78,6 +79,7 @@ fn of_files(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// Of what was to be written.
 fn of_writes(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match error {
+        Error::ZeroTtl => f.write_str("a time to live of zero: delete the key, or give it some time"),
         Error::KeyTooLong { len } => write!(f, "a key of {len} bytes is over the limit of 65,535"),
         Error::ValueTooLong { len } => {
             write!(f, "a value of {len} bytes is over the limit of a value or of memory")

@@ -18,6 +18,17 @@ pub enum ScanSinceEvent {
         /// The write's sequence number.
         seqno: SeqNo,
     },
+    /// A value was written that expires.
+    ExpiringInsert {
+        /// The key.
+        key: UserKey,
+        /// The value. Told whether it has expired or not, unless a compaction below the feed's horizon has let it go.
+        value: UserValue,
+        /// When it expires, in milliseconds since 1970.
+        expires_at: u64,
+        /// The write's sequence number.
+        seqno: SeqNo,
+    },
     /// An operand was added, to be merged into what is older.
     MergeOperand {
         /// The key.
@@ -53,6 +64,7 @@ impl ScanSinceEvent {
     pub fn seqno(&self) -> SeqNo {
         match self {
             Self::Insert { seqno, .. }
+            | Self::ExpiringInsert { seqno, .. }
             | Self::MergeOperand { seqno, .. }
             | Self::PointTombstone { seqno, .. }
             | Self::RangeTombstone { seqno, .. } => *seqno,

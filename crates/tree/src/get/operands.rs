@@ -18,6 +18,7 @@ use esker_mem::slice::Slice;
 use crate::core::Core;
 use crate::cursor::Cursor;
 use crate::error::Result;
+use crate::expiry::{ReadTime, live};
 use crate::found::Found;
 use crate::merge_operator;
 use crate::scan::source::Source;
@@ -43,10 +44,14 @@ pub(crate) struct Wanted<'k> {
 /// The value of a key whose newest version is an operand.
 #[cold]
 #[inline(never)]
-pub(crate) fn fold(core: &Core, view: &View, wanted: Wanted<'_>) -> Result<Slice> {
+pub(crate) fn fold(core: &Core, view: &View, wanted: Wanted<'_>, time: ReadTime) -> Result<Slice> {
     let chain = collect(core, view, wanted)?;
-    let base =
-        chain.versions.last().filter(|version| version.kind == Kind::Put).map(|version| &*version.value);
+    let base = chain.versions.last().and_then(|version| match version.kind {
+        Kind::Put => Some(version.value.clone()),
+        Kind::ExpiringPut => live(&version.value, core.time_of_read(wanted.bound, time)),
+        _ => None,
+    });
+    let base = base.as_deref();
     let operands = chain.versions.iter().rev().filter(|version| version.kind == Kind::Merge);
     merge_operator::fold(core.merge_operator(), wanted.key, base, operands.map(|version| &*version.value))
 }

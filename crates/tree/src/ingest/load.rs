@@ -11,6 +11,7 @@ use esker_mem::kind::Kind;
 
 use crate::core::Core;
 use crate::error::{Error, Result};
+use crate::expiry::stored;
 use crate::ingest::ascending::Ascending;
 use crate::ingest::prepared::{IngestOutcome, PreparedIngestion};
 use crate::ingest::ranges::PendingRanges;
@@ -58,6 +59,20 @@ impl AnyIngestion {
     /// on. What the file system says: then it is lost, and the tree as it was.
     pub fn write(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         self.add(key.as_ref(), Kind::Put, value.as_ref())
+    }
+
+    /// Adds a value that is there until `expires_at`, in milliseconds since 1970: as [`crate::Tree::insert_with_expiry`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_with_expiry(
+        &mut self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        expires_at: u64,
+    ) -> Result<()> {
+        self.add(key.as_ref(), Kind::ExpiringPut, &stored(value.as_ref(), expires_at))
     }
 
     /// Adds a tombstone: as [`crate::Tree::remove`].

@@ -14,6 +14,7 @@ use esker_mem::slice::UserKey;
 
 use crate::cache::Share;
 use crate::error::{Error, Result};
+use crate::expiry::stored;
 use crate::ingest::ascending::Ascending;
 use crate::ingest::ranges::PendingRanges;
 use crate::names;
@@ -105,6 +106,20 @@ impl TableWriter {
     /// go on. What the file system says.
     pub fn write(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         self.add(key.as_ref(), Kind::Put, value.as_ref())
+    }
+
+    /// Adds a value that is there until `expires_at`, in milliseconds since 1970: as [`crate::Tree::insert_with_expiry`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_with_expiry(
+        &mut self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        expires_at: u64,
+    ) -> Result<()> {
+        self.add(key.as_ref(), Kind::ExpiringPut, &stored(value.as_ref(), expires_at))
     }
 
     /// Adds a tombstone: as [`crate::Tree::remove`].

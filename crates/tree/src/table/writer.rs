@@ -22,6 +22,7 @@ use esker_format::codec::Codec;
 use esker_format::data_block::DataBlock;
 use esker_format::data_block::builder::DataBlockBuilder;
 use esker_format::data_block::fingerprints::Fingerprints;
+use esker_format::expiry::split_expiring;
 use esker_format::ids::TableId;
 use esker_format::index_block::INDEX_KIND_WHOLE;
 use esker_format::index_block::builder::IndexBuilder;
@@ -206,6 +207,9 @@ impl TableWriter {
         }
         self.block.add(key, seqno, kind, value);
         self.properties.count(kind, key.len(), value.len());
+        if kind == Kind::ExpiringPut {
+            self.properties.note_expiry(split_expiring(value).1);
+        }
         Ok(())
     }
 
@@ -221,7 +225,7 @@ impl TableWriter {
     }
 
     /// Adds a whole block of another table as it is stored there, verified by the caller. Its keys are new ones, all
-    /// different, and follow the last one. It was written with the codec of this table.
+    /// different, and follow the last one; nothing in it expires. It was written with the codec of this table.
     pub(crate) fn add_block(
         &mut self,
         block: &DataBlock,

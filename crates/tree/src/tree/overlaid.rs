@@ -9,6 +9,7 @@ use esker_mem::seqno::SeqNo;
 use esker_mem::slice::UserValue;
 
 use crate::error::{Error, Result};
+use crate::expiry::stored;
 use crate::overlaid;
 use crate::overlay::{Overlay, OverlayMemtable};
 use crate::scan::Range;
@@ -70,6 +71,20 @@ impl OverlayMemtable {
     /// [`Error::KeyTooLong`], [`Error::ValueTooLong`]; so for all writes.
     pub fn insert(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         self.write(key.as_ref(), Kind::Put, value.as_ref())
+    }
+
+    /// Sets `key` to `value` until `expires_at`, in milliseconds since 1970: as [`Tree::insert_with_expiry`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::insert`].
+    pub fn insert_with_expiry(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        expires_at: u64,
+    ) -> Result<()> {
+        self.write(key.as_ref(), Kind::ExpiringPut, &stored(value.as_ref(), expires_at))
     }
 
     /// Deletes `key`: hides what the tree has of it.
@@ -134,6 +149,13 @@ pub struct Overlaid {
     overlay: Overlay,
 }
 
+impl Overlaid {
+    /// The time that a range at `bound` goes by.
+    fn time_at(&self, bound: SeqNo) -> u64 {
+        self.tree.0.time_of_read(bound, self.tree.1)
+    }
+}
+
 /// Reads: each is as the [`Tree`]'s of the same name.
 impl Overlaid {
     /// The value of `key`.
@@ -145,7 +167,7 @@ impl Overlaid {
         let core = &self.tree.0;
         let view = core.state.view();
         let bound = view.admit(bound, &core.snapshots)?;
-        overlaid::get(core, &view, &self.overlay, key.as_ref(), bound)
+        overlaid::get(core, &view, &self.overlay, key.as_ref(), bound, self.tree.1)
     }
 
     /// Whether `key` has a value.
@@ -157,7 +179,7 @@ impl Overlaid {
         let core = &self.tree.0;
         let view = core.state.view();
         let bound = view.admit(bound, &core.snapshots)?;
-        overlaid::contains(core, &view, &self.overlay, key.as_ref(), bound)
+        overlaid::contains(core, &view, &self.overlay, key.as_ref(), bound, self.tree.1)
     }
 
     /// The length in bytes of `key`'s value.
@@ -169,7 +191,7 @@ impl Overlaid {
         let core = &self.tree.0;
         let view = core.state.view();
         let bound = view.admit(bound, &core.snapshots)?;
-        overlaid::size_of(core, &view, &self.overlay, key.as_ref(), bound)
+        overlaid::size_of(core, &view, &self.overlay, key.as_ref(), bound, self.tree.1)
     }
 
     /// The values of several keys, in the order of the keys.
@@ -187,7 +209,7 @@ impl Overlaid {
         let bound = view.admit(bound, &core.snapshots)?;
         let keys: Vec<K> = keys.into_iter().collect();
         let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
-        overlaid::multi_get(core, &view, &self.overlay, &keys, bound)
+        overlaid::multi_get(core, &view, &self.overlay, &keys, bound, self.tree.1)
     }
 
     /// The live keys of a range, from both ends, seekable.
@@ -196,7 +218,7 @@ impl Overlaid {
     ///
     /// As [`Tree::range`].
     pub fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>, bound: SeqNo) -> Result<Range> {
-        Ok(self.tree.range(range, bound)?.under(self.overlay.clone()))
+        Ok(self.tree.range(range, bound)?.under(self.overlay.clone(), self.time_at(bound)))
     }
 
     /// All live keys.
@@ -214,7 +236,7 @@ impl Overlaid {
     ///
     /// As [`Tree::range`].
     pub fn prefix(&self, prefix: impl AsRef<[u8]>, bound: SeqNo) -> Result<Range> {
-        Ok(self.tree.prefix(prefix, bound)?.under(self.overlay.clone()))
+        Ok(self.tree.prefix(prefix, bound)?.under(self.overlay.clone(), self.time_at(bound)))
     }
 
     /// The live keys of several ranges, range by range.

@@ -7,6 +7,7 @@ use std::ops::RangeBounds;
 use esker_mem::seqno::SeqNo;
 
 use crate::error::Result;
+use crate::expiry::ReadTime;
 use crate::scan::Range;
 use crate::scan::batch_range::BatchRange;
 use crate::scan::guard::{EntryGuard, KvPair};
@@ -35,7 +36,7 @@ impl Tree {
     ///
     /// As [`Self::get`]; errors of the files come with the entries.
     pub fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>, bound: SeqNo) -> Result<Range> {
-        self.range_latest(range, || bound)
+        self.range_at(range, || bound, self.1)
     }
 
     /// As [`Self::range`], at a bound that is asked for once the state of the tree is fixed.
@@ -48,9 +49,18 @@ impl Tree {
         range: impl RangeBounds<K>,
         bound: impl FnOnce() -> SeqNo,
     ) -> Result<Range> {
+        self.range_at(range, bound, self.1.of_latest())
+    }
+
+    fn range_at<K: AsRef<[u8]>>(
+        &self,
+        range: impl RangeBounds<K>,
+        bound: impl FnOnce() -> SeqNo,
+        time: ReadTime,
+    ) -> Result<Range> {
         let view = self.0.state.view_owned();
         let bound = view.admit(bound(), &self.0.snapshots)?;
-        Ok(Range::new(&self.0, view, bound, &range))
+        Ok(Range::new(&self.0, view, bound, time, &range))
     }
 
     /// [`Self::range`] under the name by which it is known where only some ranges can seek: all of ours can, both ways, by
@@ -111,7 +121,7 @@ impl Tree {
     ///
     /// As [`Self::range`].
     pub fn prefix(&self, prefix: impl AsRef<[u8]>, bound: SeqNo) -> Result<Range> {
-        self.prefix_latest(prefix, || bound)
+        self.prefix_at(prefix.as_ref(), || bound, self.1)
     }
 
     /// As [`Self::prefix`], at a bound that is asked for once the state of the tree is fixed.
@@ -120,9 +130,13 @@ impl Tree {
     ///
     /// As [`Self::range`].
     pub fn prefix_latest(&self, prefix: impl AsRef<[u8]>, bound: impl FnOnce() -> SeqNo) -> Result<Range> {
+        self.prefix_at(prefix.as_ref(), bound, self.1.of_latest())
+    }
+
+    fn prefix_at(&self, prefix: &[u8], bound: impl FnOnce() -> SeqNo, time: ReadTime) -> Result<Range> {
         let view = self.0.state.view_owned();
         let bound = view.admit(bound(), &self.0.snapshots)?;
-        Ok(Range::with_prefix(&self.0, view, bound, prefix.as_ref()))
+        Ok(Range::with_prefix(&self.0, view, bound, time, prefix))
     }
 
     /// Whether a live key begins with `prefix`, at `bound`. No value is touched.

@@ -24,7 +24,7 @@ impl Tree {
     pub fn get(&self, key: impl AsRef<[u8]>, bound: SeqNo) -> Result<Option<UserValue>> {
         let view = self.0.state.view();
         let bound = view.admit(bound, &self.0.snapshots)?;
-        get::get(&self.0, &view, key.as_ref(), bound)
+        get::get(&self.0, &view, key.as_ref(), bound, self.1)
     }
 
     /// As [`Self::get`], at a bound that is asked for once the state of the tree is fixed: a bound taken so can
@@ -37,7 +37,7 @@ impl Tree {
     pub fn get_latest(&self, key: &[u8], bound: impl FnOnce() -> SeqNo) -> Result<Option<UserValue>> {
         let view = self.0.state.view();
         let bound = view.admit(bound(), &self.0.snapshots)?;
-        get::get(&self.0, &view, key, bound)
+        get::get(&self.0, &view, key, bound, self.1.of_latest())
     }
 
     /// As [`Self::get`], in a form that tells whether the value is pinned in its block, and can let go of that.
@@ -68,7 +68,9 @@ impl Tree {
     ///
     /// As [`Self::get`].
     pub fn size_of(&self, key: impl AsRef<[u8]>, bound: SeqNo) -> Result<Option<u32>> {
-        self.size_of_latest(key.as_ref(), || bound)
+        let view = self.0.state.view();
+        let bound = view.admit(bound, &self.0.snapshots)?;
+        get::size_of(&self.0, &view, key.as_ref(), bound, self.1)
     }
 
     /// As [`Self::size_of`], at a bound that is asked for once the state of the tree is fixed.
@@ -79,7 +81,7 @@ impl Tree {
     pub fn size_of_latest(&self, key: &[u8], bound: impl FnOnce() -> SeqNo) -> Result<Option<u32>> {
         let view = self.0.state.view();
         let bound = view.admit(bound(), &self.0.snapshots)?;
-        get::size_of(&self.0, &view, key, bound)
+        get::size_of(&self.0, &view, key, bound, self.1.of_latest())
     }
 
     /// Whether `key` has a value at `bound`. The value is neither touched nor copied.
@@ -90,7 +92,7 @@ impl Tree {
     pub fn contains_key(&self, key: impl AsRef<[u8]>, bound: SeqNo) -> Result<bool> {
         let view = self.0.state.view();
         let bound = view.admit(bound, &self.0.snapshots)?;
-        get::contains(&self.0, &view, key.as_ref(), bound)
+        get::contains(&self.0, &view, key.as_ref(), bound, self.1)
     }
 
     /// As [`Self::contains_key`], at a bound that is asked for once the state of the tree is fixed.
@@ -101,7 +103,7 @@ impl Tree {
     pub fn contains_key_latest(&self, key: &[u8], bound: impl FnOnce() -> SeqNo) -> Result<bool> {
         let view = self.0.state.view();
         let bound = view.admit(bound(), &self.0.snapshots)?;
-        get::contains(&self.0, &view, key, bound)
+        get::contains(&self.0, &view, key, bound, self.1.of_latest())
     }
 
     /// The values of several keys, all at one moment, in the order of the keys.
@@ -114,7 +116,7 @@ impl Tree {
         keys: impl IntoIterator<Item = K>,
         bound: SeqNo,
     ) -> Result<Vec<Option<UserValue>>> {
-        multi_get::multi_get(&self.0, keys, || bound)
+        multi_get::multi_get(&self.0, keys, || bound, self.1)
     }
 
     /// As [`Self::multi_get`], at a bound that is asked for once the state of the tree is fixed.
@@ -127,7 +129,7 @@ impl Tree {
         keys: impl IntoIterator<Item = K>,
         bound: impl FnOnce() -> SeqNo,
     ) -> Result<Vec<Option<UserValue>>> {
-        multi_get::multi_get(&self.0, keys, bound)
+        multi_get::multi_get(&self.0, keys, bound, self.1.of_latest())
     }
 
     /// Holds the versions that are visible at `bound` for as long as the guard lives.

@@ -19,6 +19,7 @@ mod comparators;
 mod concurrency;
 mod dense_deletes;
 mod erase;
+mod expiry;
 mod faults;
 mod feed;
 mod files;

@@ -33,9 +33,12 @@ fn a_tree_answers_as_the_oracle_does() {
 /// A model test that cannot fail is worth nothing: each fault must be found, and its script shortened to what a person can read.
 #[test]
 fn planted_faults_are_found_and_their_scripts_shortened() {
-    for (planted, most) in
-        [(Planted::LosesRemoves, 3), (Planted::ForgetsUpperBounds, 4), (Planted::ReleasesSnapshots, 8)]
-    {
+    for (planted, most) in [
+        (Planted::LosesRemoves, 3),
+        (Planted::ForgetsUpperBounds, 4),
+        (Planted::ReleasesSnapshots, 8),
+        (Planted::ForgetsExpiries, 3),
+    ] {
         let failure = (0..40).find_map(|seed| run(seed, OPERATIONS, Some(planted)).err());
         let failure = failure.unwrap_or_else(|| panic!("{planted:?} was not found"));
         assert!(failure.script.len() <= most, "{planted:?}: {failure}");

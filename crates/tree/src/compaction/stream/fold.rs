@@ -4,7 +4,10 @@
 //! sees the one without the other; the outcome stands at the newest one's seqno:
 //!
 //! - down to a value: folded onto that value, a put;
-//! - down to a tombstone, or to the end where no older data remains: folded onto nothing, a put;
+//! - down to a tombstone, a value that has expired for every reader, or to the end where no older data remains: folded onto
+//!   nothing, a put;
+//! - down to a value that may still expire: one operand, if the operator can make one, above that value. Folded, what readers
+//!   see once the value has expired could not be told any more (INV-TTL-4);
 //! - down to the end of the stripe or of the inputs: one operand, if the operator can make one; else all stay.
 //!
 //! What is next to each other in the merge must be so in the tree: nothing between may lie elsewhere. So nothing is folded that newer
@@ -12,6 +15,7 @@
 //!
 //! An operator that fails leaves everything as it is: readers will be told.
 
+use esker_format::expiry::split_expiring;
 use esker_mem::kind::Kind;
 
 use super::{DropStream, Entry, Rule, Waiting};
@@ -64,8 +68,14 @@ impl DropStream {
                 Ok(is_folded)
             }
             Kind::Delete | Kind::SingleDelete => self.fold_onto(None, emit).map(|_| false),
-            // Its value is elsewhere.
-            Kind::BlobPointer => {
+            Kind::ExpiringPut if !self.holds(Rule::ExpiringBaseIsNotFolded) => {
+                let is_folded = self.fold_onto(Some(split_expiring(entry.value).0), emit)?;
+                self.counts.folded += u64::from(is_folded);
+                Ok(is_folded)
+            }
+            Kind::ExpiringPut if self.is_expired(entry) => self.fold_onto(None, emit).map(|_| false),
+            // Its value is elsewhere, or will go some day.
+            Kind::BlobPointer | Kind::ExpiringPut => {
                 self.waiting = Waiting::Nothing;
                 self.hand_out_folded(emit).map(|()| false)
             }

@@ -1,6 +1,7 @@
 //! A model of one key: every small history, every way to place it, every set of readers. The oracle is the read itself,
 //! so the tests know nothing of the rules that they prove.
 
+mod expiring;
 mod filters;
 
 use std::collections::HashSet;

@@ -53,7 +53,11 @@ impl<C: Cursor> VisibleCursor<C> {
                         self.stand = Stand::On;
                         return Ok(());
                     }
-                    Kind::Merge => return self.fold_forward(),
+                    Kind::Merge | Kind::ExpiringPut => {
+                        if self.show_unusual()? {
+                            return Ok(());
+                        }
+                    }
                     Kind::Delete | Kind::SingleDelete => {}
                 }
                 self.remember_key();

@@ -25,6 +25,7 @@ fn all() -> Vec<Error> {
         Error::Unsupported { path: path(), what: "magic" },
         Error::KeyTooLong { len: 70_000 },
         Error::ValueTooLong { len: 1 << 40 },
+        Error::ZeroTtl,
         Error::NoPrefixRange { comparator: name() },
         Error::BatchTooLarge { bytes: 2, limit: 1 },
         Error::DuplicateKey { key: Slice::new(b"key") },

@@ -9,7 +9,7 @@ use super::subject::{Done, Outcome, Subject, same, told};
 use super::universe::Universe;
 
 impl Subject {
-    /// A batch under one number: every third operation is a deletion.
+    /// A batch under one number: every third operation is a deletion, and every fifth a value that expires.
     pub(super) fn apply_batch(&mut self, keys: &[u16], len: usize) -> Outcome {
         let mut classes = HashSet::new();
         let mut batch = WriteBatch::new();
@@ -22,6 +22,10 @@ impl Subject {
             if at % 3 == 2 {
                 batch.remove(self.universe.key(*key));
                 written.push((class, What::Delete));
+            } else if at % 5 == 4 {
+                let (value, expires_at) = self.expiring(len, 10);
+                batch.insert_with_expiry(self.universe.key(*key), &value, expires_at);
+                written.push((class, What::Expiring(value, expires_at)));
             } else {
                 let value = self.value(len);
                 batch.insert(self.universe.key(*key), &value);

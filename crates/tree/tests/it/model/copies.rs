@@ -6,7 +6,7 @@ use std::path::Path;
 use esker_tree::{Error, IngestOptions, MAX_SEQNO, ScanSinceEvent, SeqNo};
 
 use super::operation::Operation;
-use super::oracle::{Value, What};
+use super::oracle::What;
 use super::subject::{Done, Outcome, Subject, same, told};
 use super::universe::Universe;
 
@@ -25,21 +25,28 @@ impl Subject {
         }
     }
 
-    /// Classes with new values, ascending. Not the weak ones: a tombstone of another sort would break their contract.
-    fn ingestible(&mut self, keys: &[u16], len: usize) -> Vec<(usize, Option<Value>)> {
+    /// Classes with new versions, ascending. Not the weak ones: a tombstone of another sort would break their contract.
+    fn ingestible(&mut self, keys: &[u16], len: usize) -> Vec<(usize, What)> {
         let mut classes: Vec<usize> = keys.iter().map(|key| self.universe.class(*key)).collect();
         classes.retain(|class| !Universe::is_weak(*class));
         classes.sort_unstable();
         classes.dedup();
-        // Every fourth is deleted.
-        let value = |class: usize| (!class.is_multiple_of(4)).then(|| self.value(len));
-        classes.iter().copied().zip(classes.iter().copied().map(value).collect::<Vec<_>>()).collect()
+        // Of every four one is deleted, and one expires.
+        let mut what = |class: usize| match class % 4 {
+            0 => What::Delete,
+            1 => {
+                let (value, expires_at) = self.expiring(len, 10);
+                What::Expiring(value, expires_at)
+            }
+            _ => What::Put(self.value(len)),
+        };
+        classes.into_iter().map(|class| (class, what(class))).collect()
     }
 
     /// Takes note of what was ingested under the number that it got.
     fn note_ingested(
         &mut self,
-        entries: Vec<(usize, Option<Value>)>,
+        entries: Vec<(usize, What)>,
         covered: Range<usize>,
         seqno: Option<SeqNo>,
     ) -> Outcome {
@@ -48,8 +55,8 @@ impl Subject {
         let Some(seqno) = seqno else { return Ok(Done::Checked) };
         same("the number of an ingestion", &(seqno + 1), &self.seqno.get())?;
         covered.for_each(|class| self.oracle.cover(class, seqno));
-        for (class, value) in entries {
-            self.oracle.write(class, seqno, value.map_or(What::Delete, What::Put));
+        for (class, what) in entries {
+            self.oracle.write(class, seqno, what);
         }
         Ok(Done::Checked)
     }
@@ -69,11 +76,12 @@ impl Subject {
         if let Some([start, end]) = self.ends_of(&covered) {
             ingestion.write_range_tombstone(start, end).map_err(told("a range delete of an ingestion"))?;
         }
-        for (class, value) in &entries {
+        for (class, what) in &entries {
             let key = self.universe.key_of_class(*class);
-            let written = match value {
-                Some(value) => ingestion.write(key, value),
-                None => ingestion.write_tombstone(key),
+            let written = match what {
+                What::Put(value) => ingestion.write(key, value),
+                What::Expiring(value, expires_at) => ingestion.write_with_expiry(key, value, *expires_at),
+                _ => ingestion.write_tombstone(key),
             };
             written.map_err(told("a write of an ingestion"))?;
         }
@@ -91,11 +99,12 @@ impl Subject {
         }
         let path = Path::new("elsewhere.table");
         let mut writer = self.tree().table_writer(path).map_err(told("table_writer"))?;
-        for (class, value) in &entries {
+        for (class, what) in &entries {
             let key = self.universe.key_of_class(*class);
-            let written = match value {
-                Some(value) => writer.write(key, value),
-                None => writer.write_tombstone(key),
+            let written = match what {
+                What::Put(value) => writer.write(key, value),
+                What::Expiring(value, expires_at) => writer.write_with_expiry(key, value, *expires_at),
+                _ => writer.write_tombstone(key),
             };
             written.map_err(told("a write of a table"))?;
         }
@@ -140,8 +149,10 @@ impl Subject {
         let path = format!("copies/{}", self.seqno.next());
         self.tree().create_checkpoint(&path).map_err(told("create_checkpoint"))?;
         let (seqno, visible) = Default::default();
-        let copy =
-            self.settings.open(&self.fs, &path, &seqno, &visible).map_err(told("opening a checkpoint"))?;
+        let copy = self
+            .settings
+            .open(&self.fs, &path, &seqno, &visible, &self.clock)
+            .map_err(told("opening a checkpoint"))?;
         let mut wanted = self.all(MAX_SEQNO).into_iter();
         for entry in copy.iter(MAX_SEQNO).map_err(told("iter of a checkpoint"))? {
             let (key, value) = entry.into_inner().map_err(told("an entry of a checkpoint"))?;
@@ -158,6 +169,9 @@ impl Subject {
         for event in self.tree().scan_since_seqno(since) {
             let (key, seqno, what) = match event {
                 Ok(ScanSinceEvent::Insert { key, value, seqno }) => (key, seqno, format!("put {value:?}")),
+                Ok(ScanSinceEvent::ExpiringInsert { key, value, expires_at, seqno }) => {
+                    (key, seqno, format!("put {value:?} until {expires_at}"))
+                }
                 Ok(ScanSinceEvent::MergeOperand { key, operand, seqno }) => {
                     (key, seqno, format!("merge {operand:?}"))
                 }
@@ -184,6 +198,9 @@ impl Subject {
         let shown = |(seqno, class, what): (SeqNo, usize, What)| {
             let what = match what {
                 What::Put(value) => format!("put {:?}", esker_tree::Slice::new(&value)),
+                What::Expiring(value, expires_at) => {
+                    format!("put {:?} until {expires_at}", esker_tree::Slice::new(&value))
+                }
                 What::Merge(operand) => format!("merge {:?}", esker_tree::Slice::new(&operand)),
                 What::Weak => "delete true".to_owned(),
                 What::Delete | What::Covered => "delete false".to_owned(),
@@ -199,7 +216,7 @@ impl Subject {
     fn trace(&self, key: u16) -> Outcome {
         let trace = self.tree().trace(self.universe.key(key)).map_err(told("trace"))?;
         let (versions, covers) = (trace.versions, trace.range_tombstones);
-        let is_live = self.oracle.get(self.universe.class(key), SeqNo::MAX).is_some();
+        let is_live = self.seen(key, SeqNo::MAX).is_some();
         same("whether a live key has no version", &(is_live && versions.is_empty()), &false)?;
         same(
             "versions above the last number",
@@ -209,8 +226,11 @@ impl Subject {
         // What is newer than all that covers it is seen, but for what was folded away.
         let newest = versions.iter().max_by_key(|version| version.seqno);
         let cover = covers.iter().map(|cover| cover.seqno).max();
+        let now = self.time_at(SeqNo::MAX);
         let is_hidden = newest.is_none_or(|newest| {
-            newest.kind.is_tombstone() || cover.is_some_and(|cover| cover > newest.seqno)
+            newest.kind.is_tombstone()
+                || newest.expires_at.is_some_and(|expires_at| expires_at <= now)
+                || cover.is_some_and(|cover| cover > newest.seqno)
         });
         same("whether what trace tells is a live key", &!is_hidden, &is_live)?;
         Ok(Done::Checked)

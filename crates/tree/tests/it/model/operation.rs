@@ -136,6 +136,8 @@ operations! {
     120 Insert { key: u16 = Dice::short, len: u8 = short_len };
     4 InsertLarge { key: u16 = Dice::short, len: u16 = large_len };
     6 InsertEmpty { key: u16 = Dice::short };
+    40 InsertExpiring { key: u16 = Dice::short, len: u8 = short_len, lives: u8 = lives };
+    20 AdvanceClock { millis: u8 = lives };
     40 Remove { key: u16 = Dice::short };
     30 RemoveWeak { key: u16 = Dice::short };
     40 Merge { key: u16 = Dice::short, len: u8 = short_len };
@@ -231,6 +233,11 @@ impl Operation {
 
 fn short_len(dice: &mut Dice) -> u8 {
     dice.pick(&[0, 1, 5, 20, 40, 90])
+}
+
+/// Milliseconds.
+fn lives(dice: &mut Dice) -> u8 {
+    dice.pick(&[0, 1, 2, 10, 50, 200])
 }
 
 fn large_len(dice: &mut Dice) -> u16 {

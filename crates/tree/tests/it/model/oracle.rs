@@ -1,6 +1,6 @@
 //! The oracle: every version of every class of keys, as plain as can be.
 //!
-//! A read at bound `R` sees the versions below `R`, newest first. A range delete is written down in every class that it covers,
+//! A read at bound `R` sees the versions below `R`, newest first; of values that expire those that have not at its time. A range delete is written down in every class that it covers,
 //! *below* what has its own seqno, since it hides strictly smaller ones.
 
 use std::sync::Arc;
@@ -14,6 +14,8 @@ pub(crate) type Value = Arc<[u8]>;
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     Put(Value),
+    /// A value, and when it expires.
+    Expiring(Value, u64),
     Delete,
     /// A delete that goes with the put before it.
     Weak,
@@ -54,13 +56,13 @@ impl Oracle {
         versions.insert(at, Version { seqno, what: What::Covered });
     }
 
-    /// What a read of a class sees.
-    pub(crate) fn get(&self, class: usize, bound: SeqNo) -> Option<Value> {
+    /// What a read of a class sees at a time.
+    pub(crate) fn get(&self, class: usize, bound: SeqNo, now: u64) -> Option<Value> {
         let mut newest_first = self.classes[class].iter().rev().filter(|version| version.seqno < bound);
-        match &newest_first.next()?.what {
-            What::Put(value) => Some(Arc::clone(value)),
-            What::Delete | What::Weak | What::Covered => None,
-            What::Merge(newest) => Some(folded(newest, newest_first.map(|version| &version.what))),
+        let newest = &newest_first.next()?.what;
+        match newest {
+            What::Merge(operand) => Some(folded(operand, newest_first.map(|version| &version.what), now)),
+            whole => whole.value_at(now).cloned(),
         }
     }
 
@@ -87,39 +89,57 @@ impl Oracle {
     }
 
     /// The classes of `range` that a scan sees, ascending, with their values.
-    pub(crate) fn live(&self, classes: impl Iterator<Item = usize>, bound: SeqNo) -> Vec<(usize, Value)> {
-        classes.filter_map(|class| Some((class, self.get(class, bound)?))).collect()
+    pub(crate) fn live(
+        &self,
+        classes: impl Iterator<Item = usize>,
+        bound: SeqNo,
+        now: u64,
+    ) -> Vec<(usize, Value)> {
+        classes.filter_map(|class| Some((class, self.get(class, bound, now)?))).collect()
     }
 
     /// Whether a weak delete may come next: exactly one put since the last deletion of any sort.
     pub(crate) fn may_delete_weakly(&self, class: usize) -> bool {
         let mut newest_first = self.classes[class].iter().rev().map(|version| &version.what);
-        matches!(newest_first.next(), Some(What::Put(_)))
-            && newest_first.next().is_none_or(|before| !matches!(before, What::Put(_)))
+        newest_first.next().is_some_and(What::is_put)
+            && newest_first.next().is_none_or(|before| !before.is_put())
     }
 
     /// Whether a put may come next in a class that is deleted weakly.
     pub(crate) fn may_put_weakly(&self, class: usize) -> bool {
-        self.classes[class].last().is_none_or(|version| !matches!(version.what, What::Put(_)))
+        self.classes[class].last().is_none_or(|version| !version.what.is_put())
     }
 }
 
 /// What an operand makes of the older versions, which come newest first.
-fn folded<'a>(newest: &Value, older: impl Iterator<Item = &'a What>) -> Value {
+fn folded<'a>(newest: &Value, older: impl Iterator<Item = &'a What>, now: u64) -> Value {
     let mut operands: Vec<&[u8]> = vec![newest];
     let mut base = None;
     for what in older {
-        match what {
-            What::Merge(operand) => operands.push(operand),
-            What::Put(value) => base = Some(&**value),
-            What::Delete | What::Weak | What::Covered => {}
-        }
-        if !matches!(what, What::Merge(_)) {
+        let What::Merge(operand) = what else {
+            base = what.value_at(now).map(|value| &**value);
             break;
-        }
+        };
+        operands.push(operand);
     }
     operands.reverse();
     Arc::from(appended(base, &operands))
+}
+
+impl What {
+    /// The value that a version is by itself, at a time.
+    fn value_at(&self, now: u64) -> Option<&Value> {
+        match self {
+            Self::Put(value) => Some(value),
+            Self::Expiring(value, expires_at) => (now < *expires_at).then_some(value),
+            Self::Delete | Self::Weak | Self::Covered | Self::Merge(_) => None,
+        }
+    }
+
+    /// Whether it is a value, expired or not: what a weak delete goes with.
+    fn is_put(&self) -> bool {
+        matches!(self, Self::Put(_) | Self::Expiring(..))
+    }
 }
 
 /// The merge operator of the runs: operands behind the base, of which the last bytes are kept.

@@ -1,6 +1,6 @@
 //! Reads of a run with writes on top that are not the tree's.
 
-use esker_tree::{Error, MAX_SEQNO, Overlaid, OverlayMemtable, SeqNo};
+use esker_tree::{Clock, Error, MAX_SEQNO, Overlaid, OverlayMemtable, SeqNo};
 
 use super::operation::{At, Span, Walk};
 use super::oracle::{Oracle, What};
@@ -12,13 +12,14 @@ impl Subject {
     /// Writes to an overlay, and reads the tree under it: keys one by one and together, and a span.
     pub(super) fn read_overlaid(&mut self, keys: &[u16], span: Span, at: At, walk: Walk) -> Outcome {
         let bound = self.bound(at);
+        let now = self.time_at(bound);
         let (oracle, seen_below) = self.oracle_under(bound);
         let (overlaid, oracle) = self.lay_over(keys, oracle, seen_below - 1)?;
         let asked: Vec<&[u8]> = keys.iter().map(|key| self.universe.key(*key)).collect();
         let together = overlaid.multi_get(&asked, bound).map_err(told("multi_get under an overlay"))?;
         for (key, together) in keys.iter().zip(together) {
             let (bytes, wanted) =
-                (self.universe.key(*key), oracle.get(self.universe.class(*key), seen_below));
+                (self.universe.key(*key), oracle.get(self.universe.class(*key), seen_below, now));
             let got = overlaid.get(bytes, bound).map_err(told("get under an overlay"))?;
             same("get under an overlay", &got.as_deref(), &wanted.as_deref())?;
             same("multi_get under an overlay", &together.as_deref(), &wanted.as_deref())?;
@@ -29,7 +30,7 @@ impl Subject {
         }
         let range =
             overlaid.range::<&[u8]>(self.bounds(span), bound).map_err(told("range under an overlay"))?;
-        let wanted = oracle.live(self.classes(span), seen_below);
+        let wanted = oracle.live(self.classes(span), seen_below, now);
         self.walk_out(range, wanted.into(), walk, Take::Owned)
     }
 
@@ -72,13 +73,15 @@ impl Subject {
         for (at, key) in keys.iter().enumerate() {
             let value = self.value(at);
             let bytes = self.universe.key(*key);
-            let what = match at % 3 {
+            let what = match at % 4 {
                 0 => What::Put(value),
+                3 => What::Expiring(value, self.clock.unix_millis() + u64::from(*key % 3)),
                 1 if self.settings.merging != Merging::Refused => What::Merge(value),
                 _ => What::Delete,
             };
             let written = match &what {
                 What::Put(value) => writes.insert(bytes, value),
+                What::Expiring(value, expires_at) => writes.insert_with_expiry(bytes, value, *expires_at),
                 What::Merge(operand) => writes.merge(bytes, operand),
                 What::Delete | What::Weak | What::Covered => writes.remove(bytes),
             };

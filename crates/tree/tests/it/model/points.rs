@@ -27,12 +27,12 @@ impl Subject {
                 let bound = self.bound(*at);
                 let got =
                     self.tree().contains_key(self.universe.key(*key), bound).map_err(told("contains_key"))?;
-                same("contains_key", &got, &self.oracle.get(self.universe.class(*key), bound).is_some())?;
+                same("contains_key", &got, &self.seen(*key, bound).is_some())?;
             }
             O::SizeOf { key, at } => {
                 let bound = self.bound(*at);
                 let got = self.tree().size_of(self.universe.key(*key), bound).map_err(told("size_of"))?;
-                let wanted = self.oracle.get(self.universe.class(*key), bound);
+                let wanted = self.seen(*key, bound);
                 same("size_of", &got, &wanted.map(|value| value.len() as u32))?;
             }
             O::GetPinned { key, at } => {
@@ -75,11 +75,16 @@ impl Subject {
 
     /// Everything that is live at a bound.
     pub(super) fn all(&self, bound: SeqNo) -> Vec<(usize, Value)> {
-        self.oracle.live(0..self.universe.classes(), bound)
+        self.oracle.live(0..self.universe.classes(), bound, self.time_at(bound))
+    }
+
+    /// What a read of a key at a bound is to see.
+    pub(super) fn seen(&self, key: u16, bound: SeqNo) -> Option<Value> {
+        self.oracle.get(self.universe.class(key), bound, self.time_at(bound))
     }
 
     fn same_value(&self, what: &str, key: u16, bound: SeqNo, got: Option<&[u8]>) -> Result<(), String> {
-        let wanted = self.oracle.get(self.universe.class(key), bound);
+        let wanted = self.seen(key, bound);
         if got == wanted.as_deref() {
             return Ok(());
         }

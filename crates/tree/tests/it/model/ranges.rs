@@ -73,7 +73,7 @@ impl Subject {
             bounds => bounds,
         };
         let range = self.tree().range::<&[u8]>((lower, upper), bound).map_err(told("range"))?;
-        Ok((range, self.oracle.live(self.classes(span), bound).into()))
+        Ok((range, self.oracle.live(self.classes(span), bound, self.time_at(bound)).into()))
     }
 
     /// The classes within a span.
@@ -103,7 +103,12 @@ impl Subject {
         let Some(classes) = self.universe.classes_with_prefix(prefix) else { return Ok(Done::Passed) };
         let bound = self.bound(at);
         let range = self.tree().prefix(prefix, bound).map_err(told("prefix"))?;
-        self.walk_out(range, self.oracle.live(classes.into_iter(), bound).into(), walk, Take::Owned)
+        self.walk_out(
+            range,
+            self.oracle.live(classes.into_iter(), bound, self.time_at(bound)).into(),
+            walk,
+            Take::Owned,
+        )
     }
 
     /// Walks until both are at their end.
@@ -215,7 +220,8 @@ impl Subject {
         let Some(classes) = self.universe.classes_with_prefix(prefix) else { return Ok(Done::Passed) };
         let bound = self.bound(at);
         let got = self.tree().contains_prefix(prefix, bound).map_err(told("contains_prefix"))?;
-        same("contains_prefix", &got, &!self.oracle.live(classes.into_iter(), bound).is_empty())?;
+        let wanted = self.oracle.live(classes.into_iter(), bound, self.time_at(bound));
+        same("contains_prefix", &got, &!wanted.is_empty())?;
         Ok(Done::Checked)
     }
 
@@ -226,7 +232,7 @@ impl Subject {
         let mut scan =
             self.tree().batch_range_scan::<&[u8], _>(ranges, bound).map_err(told("batch_range_scan"))?;
         for (number, span) in spans.iter().enumerate() {
-            for wanted in self.oracle.live(self.classes(*span), bound) {
+            for wanted in self.oracle.live(self.classes(*span), bound, self.time_at(bound)) {
                 let Some((of, entry)) = scan.next() else {
                     return Err(format!("batch_range_scan: nothing more in range {number}"));
                 };

@@ -8,9 +8,9 @@ use esker_env::memory::MemFs;
 use esker_env::spawn::SingleThreaded;
 use esker_format::codec::Codec;
 use esker_tree::{
-    Cache, Config, DelimitedPrefix, DescriptorTable, FilterPolicy, FilterPolicyEntry, FixedPrefix, KeyOrder,
-    LevelPolicy, Leveled, MergeError, MergeOperator, SequenceNumberCounter, SharedComparator, Tree,
-    UserComparator, UserValue,
+    Cache, Clock, Config, DelimitedPrefix, DescriptorTable, FilterPolicy, FilterPolicyEntry, FixedPrefix,
+    KeyOrder, LevelPolicy, Leveled, ManualClock, MergeError, MergeOperator, SequenceNumberCounter,
+    SharedComparator, Tree, UserComparator, UserValue,
 };
 
 use super::dice::Dice;
@@ -208,9 +208,11 @@ impl Settings {
         path: &str,
         seqno: &SequenceNumberCounter,
         visible: &SequenceNumberCounter,
+        clock: &Arc<ManualClock>,
     ) -> esker_tree::Result<Tree> {
         let mut config = Config::new(path, seqno.clone(), visible.clone())
             .with_shared_fs(Arc::clone(fs) as SharedFs)
+            .with_clock(Arc::clone(clock) as Arc<dyn Clock>)
             .use_cache(Arc::new(Cache::with_capacity_bytes(self.cache_bytes)))
             .use_descriptor_table(Some(Arc::new(DescriptorTable::with_capacity(self.descriptors))))
             .memtable_capacity_bytes(self.memtable_bytes)

@@ -4,9 +4,12 @@
 //! that says what was asked, got and expected; a panic of the tree is caught by the harness.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use esker_env::memory::MemFs;
-use esker_tree::{KeyOrder, Range, SeqNo, SequenceNumberCounter, Snapshot, Tree};
+use esker_tree::{
+    Clock, KeyOrder, MAX_SEQNO, ManualClock, Range, SeqNo, SequenceNumberCounter, Snapshot, Tree,
+};
 
 use super::dice::Dice;
 use super::operation::{Advice, At, Operation, Walk};
@@ -35,6 +38,8 @@ pub(crate) enum Planted {
     ForgetsUpperBounds,
     /// A snapshot is released at once.
     ReleasesSnapshots,
+    /// A value that expires reaches the tree as one that does not.
+    ForgetsExpiries,
 }
 
 /// An iterator that lives on while the tree changes.
@@ -49,6 +54,7 @@ pub(crate) struct Subject {
     pub(super) universe: Universe,
     pub(super) order: KeyOrder,
     pub(super) fs: Arc<MemFs>,
+    pub(super) clock: Arc<ManualClock>,
     pub(super) seqno: SequenceNumberCounter,
     pub(super) visible: SequenceNumberCounter,
     pub(super) oracle: Oracle,
@@ -71,8 +77,8 @@ impl Subject {
         let order = settings.order.key_order();
         let universe = Universe::new(settings.shape, settings.keys, &order, &mut dice);
         let (seqno, visible) = (SequenceNumberCounter::default(), SequenceNumberCounter::default());
-        let fs = Arc::new(MemFs::new());
-        let tree = settings.open(&fs, "tree", &seqno, &visible).map_err(told("open"))?;
+        let (fs, clock) = (Arc::new(MemFs::new()), Arc::new(ManualClock::default()));
+        let tree = settings.open(&fs, "tree", &seqno, &visible, &clock).map_err(told("open"))?;
         Ok(Self {
             settings,
             planted,
@@ -80,6 +86,7 @@ impl Subject {
             universe,
             order,
             fs,
+            clock,
             seqno,
             visible,
             tree: Some(tree),
@@ -103,6 +110,11 @@ impl Subject {
             O::Insert { key, len } => self.insert(*key, usize::from(*len)),
             O::InsertLarge { key, len } => self.insert(*key, usize::from(*len)),
             O::InsertEmpty { key } => self.insert_value(*key, Arc::from([].as_slice())),
+            O::InsertExpiring { key, len, lives } => self.insert_expiring(*key, usize::from(*len), *lives),
+            O::AdvanceClock { millis } => {
+                self.clock.advance(Duration::from_millis((*millis).into()));
+                Ok(Done::Checked)
+            }
             O::Remove { key } => self.remove(*key),
             O::RemoveWeak { key } => self.remove_weak(*key),
             O::Merge { key, len } => self.merge(*key, usize::from(*len)),
@@ -182,6 +194,18 @@ impl Subject {
                 self.watermark + share(part, self.seqno.get() - self.watermark + 1)
             }
         }
+    }
+
+    /// The time that a read at `bound` goes by.
+    pub(super) fn time_at(&self, bound: SeqNo) -> u64 {
+        let held = self.snapshots.iter().filter(|snapshot| snapshot.bound() == bound);
+        let earliest = held.map(Snapshot::time).min().filter(|_| bound < MAX_SEQNO);
+        earliest.unwrap_or_else(|| self.clock.unix_millis())
+    }
+
+    /// A value that no other write has, and when it expires.
+    pub(super) fn expiring(&mut self, len: usize, lives: u8) -> (Value, u64) {
+        (self.value(len), self.clock.unix_millis() + u64::from(lives))
     }
 
     /// A watermark as a caller might advise it, noting what the tree may make of it.

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use esker_tree::{CancelToken, Error, ErrorKind, MAX_SEQNO, SeqNo};
+use esker_tree::{CancelToken, Clock, Error, ErrorKind, MAX_SEQNO, SeqNo};
 
 use super::operation::{Advice, Operation, Span};
 use super::settings::Order;
@@ -57,7 +57,7 @@ impl Subject {
             O::Clear => self.clear(),
             O::Reopen => self.reopen(),
             O::SecondOpener => {
-                let second = self.settings.open(&self.fs, "tree", &self.seqno, &self.visible);
+                let second = self.settings.open(&self.fs, "tree", &self.seqno, &self.visible, &self.clock);
                 same("a second opener", &second.err().map(|error| error.kind()), &Some(ErrorKind::Locked))?;
                 Ok(Done::Checked)
             }
@@ -92,11 +92,14 @@ impl Subject {
         }
         let snapshot = self.tree().snapshot(bound).map_err(told("snapshot"))?;
         same("a snapshot's bound", &snapshot.bound(), &bound)?;
+        same("a snapshot's time", &snapshot.time(), &self.clock.unix_millis())?;
         if self.planted == Some(Planted::ReleasesSnapshots) {
             // Its bound is remembered by a guard of another tree.
             let (seqno, visible) = Default::default();
-            let other =
-                self.settings.open(&Arc::default(), "other", &seqno, &visible).map_err(told("open"))?;
+            let other = self
+                .settings
+                .open(&Arc::default(), "other", &seqno, &visible, &self.clock)
+                .map_err(told("open"))?;
             self.snapshots.push(other.snapshot(bound).map_err(told("snapshot"))?);
             return Ok(Done::Checked);
         }
@@ -261,7 +264,7 @@ impl Subject {
                 return Err(format!("drop_range made {latest:?} of {was:?}"));
             }
             let left = self.tree().get(key, self.watermark).map_err(told("get"))?;
-            let had = self.oracle.get(class, self.watermark);
+            let had = self.oracle.get(class, self.watermark, self.time_at(self.watermark));
             if left.is_none() && had.is_some() {
                 self.oracle.forget_below(class, self.watermark);
             } else if left.as_deref() != had.as_deref() {
@@ -290,8 +293,10 @@ impl Subject {
         self.snapshots.clear();
         self.open_ranges.clear();
         self.tree = None;
-        let tree =
-            self.settings.open(&self.fs, "tree", &self.seqno, &self.visible).map_err(told("reopen"))?;
+        let tree = self
+            .settings
+            .open(&self.fs, "tree", &self.seqno, &self.visible, &self.clock)
+            .map_err(told("reopen"))?;
         same("memtables of a tree just opened", &tree.get_highest_memtable_seqno(), &None)?;
         self.tree = Some(tree);
         Ok(Done::Checked)
@@ -306,13 +311,13 @@ impl Subject {
         };
         let mut wrong = self.settings.clone();
         wrong.order = other;
-        let refused = wrong.open(&self.fs, "tree", &self.seqno, &self.visible).err();
+        let refused = wrong.open(&self.fs, "tree", &self.seqno, &self.visible, &self.clock).err();
         if !matches!(refused, Some(Error::WrongComparator { .. })) {
             return Err(format!("another comparator: {refused:?}"));
         }
         self.tree = Some(
             self.settings
-                .open(&self.fs, "tree", &self.seqno, &self.visible)
+                .open(&self.fs, "tree", &self.seqno, &self.visible, &self.clock)
                 .map_err(told("opening after a refusal"))?,
         );
         Ok(Done::Checked)

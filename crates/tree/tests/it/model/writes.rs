@@ -1,10 +1,11 @@
 //! The writes of a run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use esker_mem::kind::Kind;
 use esker_mem::sorted_memtable::{Assembly, KeyCode, Section, SortedMemtable};
-use esker_tree::{Error, KeyOrder, SeqNo};
+use esker_tree::{Clock, Error, KeyOrder, SeqNo};
 
 use super::oracle::{Value, What};
 use super::settings::Merging;
@@ -25,6 +26,26 @@ impl Subject {
         let seqno = self.seqno.next();
         self.tree().insert(self.universe.key(key), &value, seqno).map_err(told("insert"))?;
         self.oracle.write(class, seqno, What::Put(value));
+        Ok(Done::Checked)
+    }
+
+    /// A value that expires, as one would write it by its expiry or by its time to live.
+    pub(super) fn insert_expiring(&mut self, key: u16, len: usize, lives: u8) -> Outcome {
+        let class = self.universe.class(key);
+        if Universe::is_weak(class) && !self.oracle.may_put_weakly(class) {
+            return Ok(Done::Passed);
+        }
+        let ((value, expires_at), seqno) = (self.expiring(len, lives), self.seqno.next());
+        let (tree, key) = (self.tree(), self.universe.key(key));
+        let written = match lives {
+            _ if self.planted == Some(Planted::ForgetsExpiries) => tree.insert(key, &value, seqno),
+            lives if seqno.is_multiple_of(2) && lives > 0 => {
+                tree.insert_with_ttl(key, &value, Duration::from_millis(lives.into()), seqno)
+            }
+            _ => tree.insert_with_expiry(key, &value, expires_at, seqno),
+        };
+        written.map_err(told("insert_with_expiry"))?;
+        self.oracle.write(class, seqno, What::Expiring(value, expires_at));
         Ok(Done::Checked)
     }
 
@@ -157,7 +178,7 @@ impl Subject {
         let key = self.universe.key(key);
         let what = what(Arc::clone(&value));
         let written = match what {
-            What::Put(_) => self.tree().insert(key, &value, seqno),
+            What::Put(_) | What::Expiring(..) => self.tree().insert(key, &value, seqno),
             What::Merge(_) => self.tree().merge(key, &value, seqno),
             What::Delete | What::Weak | What::Covered => self.tree().remove(key, seqno),
         };
@@ -175,13 +196,22 @@ impl Subject {
                 entries.push((*key, class, self.seqno.next(), self.value(len)));
             }
         }
-        let put = |(key, _, seqno, value): &(u16, usize, SeqNo, Value)| -> (Vec<u8>, SeqNo, Vec<u8>) {
-            (self.universe.key(*key).to_vec(), *seqno, value.to_vec())
+        // Some expire, as the last of their bytes say.
+        let expires_at = self.clock.unix_millis() + 10;
+        let does_expire = |seqno: SeqNo| seqno.is_multiple_of(4);
+        let put = |(key, _, seqno, value): &(u16, usize, SeqNo, Value)| {
+            let (key, mut value) = (self.universe.key(*key).to_vec(), value.to_vec());
+            if !does_expire(*seqno) {
+                return (key, *seqno, Kind::Put, value);
+            }
+            value.extend(expires_at.to_le_bytes());
+            (key, *seqno, Kind::ExpiringPut, value)
         };
         let sorted = sorted_memtable(&self.order, entries.iter().map(put));
         self.tree().install_sealed(sorted).map_err(told("install_sealed"))?;
         for (_, class, seqno, value) in entries {
-            self.oracle.write(class, seqno, What::Put(value));
+            let what = if does_expire(seqno) { What::Expiring(value, expires_at) } else { What::Put(value) };
+            self.oracle.write(class, seqno, what);
         }
         Ok(Done::Checked)
     }
@@ -189,7 +219,7 @@ impl Subject {
 
 fn sorted_memtable(
     order: &KeyOrder,
-    entries: impl Iterator<Item = (Vec<u8>, SeqNo, Vec<u8>)> + Clone,
+    entries: impl Iterator<Item = (Vec<u8>, SeqNo, Kind, Vec<u8>)> + Clone,
 ) -> SortedMemtable {
     let keys: Vec<Vec<u8>> = entries.clone().map(|(key, ..)| key).collect();
     let code = Arc::new(match order {
@@ -197,8 +227,8 @@ fn sorted_memtable(
         KeyOrder::Custom(_) => KeyCode::flat(),
     });
     let mut section = Section::new(Arc::clone(&code));
-    for (key, seqno, value) in entries {
-        section.add(&key, seqno, Kind::Put, &value).expect("short keys and values");
+    for (key, seqno, kind, value) in entries {
+        section.add(&key, seqno, kind, &value).expect("short keys and values");
     }
     section.sort(order);
     Assembly::new(order.clone(), code, vec![section]).build()
