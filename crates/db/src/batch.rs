@@ -7,6 +7,7 @@
 //! Not here: the encoding itself ([`esker_format::batch`]); the batch that users fill ([`crate::write_batch`]).
 
 use esker_format::batch::{Operation, put_operation};
+use esker_format::expiry::put_expiring;
 use esker_format::ids::KeyspaceId;
 
 use crate::error::{Error, Result};
@@ -80,6 +81,13 @@ impl Operations {
         self.shares.clear();
         self.refused = None;
     }
+}
+
+/// What an expiring put stores for its value.
+pub(crate) fn stored(value: &[u8], expires_at: u64) -> Vec<u8> {
+    let mut stored = Vec::new();
+    put_expiring(&mut stored, value, expires_at);
+    stored
 }
 
 /// Refuses keys and values that are too long.

@@ -119,6 +119,14 @@ impl CatalogFile {
         self.write()
     }
 
+    /// Changes how long values of a keyspace live; durable when this returns.
+    pub(crate) fn set_ttl_millis(&mut self, id: KeyspaceId, millis: u64) -> Result<()> {
+        if let Some(keyspace) = self.keyspaces.get_mut(&id) {
+            keyspace.ttl_millis = millis;
+        }
+        self.write()
+    }
+
     /// Removes a keyspace; durable when this returns.
     pub(crate) fn remove(&mut self, id: KeyspaceId) -> Result<()> {
         let Some(removed) = self.keyspaces.remove(&id) else { return Ok(()) };

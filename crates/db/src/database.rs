@@ -5,6 +5,7 @@
 use std::ops::RangeBounds;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use esker_mem::slice::{UserKey, UserValue};
 
@@ -114,6 +115,27 @@ impl Database {
         durability: Durability,
     ) -> Result<()> {
         self.default.put_with(key, value, durability)
+    }
+
+    /// As [`Keyspace::put_with_ttl`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn put_with_ttl(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, ttl: Duration) -> Result<()> {
+        self.default.put_with_ttl(key, value, ttl)
+    }
+
+    /// As [`Keyspace::put_with_expiry`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn put_with_expiry(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        expires_at: u64,
+    ) -> Result<()> {
+        self.default.put_with_expiry(key, value, expires_at)
     }
 
     /// As [`Keyspace::delete`].

@@ -35,6 +35,8 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
+    /// A value was to live for no time at all. Nothing was written.
+    ZeroTtl,
     /// A range ends before it begins, in the order of the keyspace. Nothing was written.
     InvertedRange,
     /// Keys with a common prefix need not be neighbours in the order of the keyspace, so they cannot be deleted as a range.
@@ -268,6 +270,7 @@ impl Error {
         match source {
             esker_tree::Error::KeyTooLong { len } => Self::KeyTooLong { len },
             esker_tree::Error::ValueTooLong { len } => Self::ValueTooLong { len },
+            esker_tree::Error::ZeroTtl => Self::ZeroTtl,
             esker_tree::Error::InvertedRange => Self::InvertedRange,
             esker_tree::Error::NoPrefixRange { comparator } => Self::NoPrefixRange { comparator },
             esker_tree::Error::WrongComparator { stored, given } => {
@@ -312,6 +315,7 @@ impl Error {
             Self::KeyTooLong { .. }
             | Self::ValueTooLong { .. }
             | Self::BatchTooLarge { .. }
+            | Self::ZeroTtl
             | Self::InvertedRange
             | Self::NoPrefixRange { .. }
             | Self::InvalidKeyspaceName { .. }

@@ -57,6 +57,19 @@ impl Ingestion {
         self.load.write(key, value).map_err(|error| self.keyspace.error(error))
     }
 
+    /// Adds a value that is there until `expires_at`, in milliseconds since 1970; keys ascend.
+    ///
+    /// # Errors
+    /// As [`Ingestion::write`].
+    pub fn write_with_expiry(
+        &mut self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        expires_at: u64,
+    ) -> Result<()> {
+        self.load.write_with_expiry(key, value, expires_at).map_err(|error| self.keyspace.error(error))
+    }
+
     /// Adds a tombstone: as a delete of the key.
     ///
     /// # Errors

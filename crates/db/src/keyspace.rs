@@ -7,6 +7,7 @@
 //! Not here: how a tree is read (`esker_tree`); what a write does ([`crate::write`]); ranges ([`crate::scan`]);
 //! reads that want no value, or more than that ([`reads`]).
 
+mod expiry;
 mod live;
 mod reads;
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use esker_format::batch::Operation;
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::{UserKey, UserValue};
-use esker_tree::{DroppedRange, IngestOptions, IngestOutcome, TableWriter};
+use esker_tree::{DroppedRange, IngestOptions, IngestOutcome, TableWriter, Tree};
 
 use crate::batch::{Operations, check_lengths};
 use crate::erase;
@@ -54,7 +55,8 @@ impl Keyspace {
         &self.state.name
     }
 
-    /// Sets `key` to `value`, as durable as the database's default.
+    /// Sets `key` to `value`, as durable as the database's default: for ever, unless the keyspace says otherwise
+    /// ([`crate::KeyspaceOptions::ttl`]).
     ///
     /// # Errors
     /// [`Error::KeyTooLong`], [`Error::ValueTooLong`], [`Error::KeyspaceDropped`]; a full disk; a closed or read-only
@@ -75,6 +77,9 @@ impl Keyspace {
         value: impl AsRef<[u8]>,
         durability: Durability,
     ) -> Result<()> {
+        if self.state.ttl_millis() != 0 {
+            return self.put_for_default_ttl(key.as_ref(), value.as_ref(), durability);
+        }
         self.write(Operation::Put, key.as_ref(), value.as_ref(), durability)
     }
 
@@ -441,7 +446,7 @@ impl Snapshot {
     pub fn prefix_in(&self, keyspace: &Keyspace, prefix: impl AsRef<[u8]>) -> Scan {
         let state = &keyspace.state;
         match self.check(keyspace) {
-            Ok(()) => self.opened(state, |bound| state.tree.prefix(prefix, bound)),
+            Ok(()) => self.opened(state, |tree, bound| tree.prefix(prefix, bound)),
             Err(error) => Scan::new(Arc::clone(state), Err(error)),
         }
     }
@@ -467,31 +472,27 @@ impl Snapshot {
 
     fn get_at(&self, state: &Arc<KeyspaceState>, key: &[u8]) -> Result<Option<UserValue>> {
         self.guards.core.health.check_open()?;
-        if !self.guards.covers(state.id) {
-            return Ok(None);
-        }
+        let Some(tree) = self.guards.tree(state.id) else { return Ok(None) };
         check_lengths(key, &[])?;
-        state.tree.get(key, self.guards.bound).map_err(|error| state.error(error))
+        tree.get(key, self.guards.bound).map_err(|error| state.error(error))
     }
 
     fn scan_at<K: AsRef<[u8]>>(&self, state: &Arc<KeyspaceState>, range: impl RangeBounds<K>) -> Scan {
-        self.opened(state, |bound| state.tree.range(range, bound))
+        self.opened(state, |tree, bound| tree.range(range, bound))
     }
 
     fn opened(
         &self,
         state: &Arc<KeyspaceState>,
-        open: impl FnOnce(SeqNo) -> esker_tree::Result<esker_tree::Range>,
+        open: impl FnOnce(&Tree, SeqNo) -> esker_tree::Result<esker_tree::Range>,
     ) -> Scan {
-        if !self.guards.covers(state.id) {
-            return Scan::empty(Arc::clone(state));
-        }
+        let Some(tree) = self.guards.tree(state.id) else { return Scan::empty(Arc::clone(state)) };
         let opened = self
             .guards
             .core
             .health
             .check_open()
-            .and_then(|()| open(self.guards.bound).map_err(|error| state.error(error)));
+            .and_then(|()| open(tree, self.guards.bound).map_err(|error| state.error(error)));
         Scan::new(Arc::clone(state), opened).holding(Arc::clone(&self.guards))
     }
 }

@@ -19,6 +19,7 @@ use esker_format::catalog::KeyspaceRecord;
 use esker_tree::ready_made_extractor;
 
 use crate::background;
+use crate::catalog::CatalogFile;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::history;
@@ -37,6 +38,7 @@ pub(crate) fn open_or_create(
 ) -> Result<Arc<KeyspaceState>> {
     check_name(name)?;
     core.health.check_open()?;
+    let ttl_millis = options.ttl_millis()?;
     let mut catalog = core.catalog();
     if let Some(found) = core.registry.find(name) {
         if let Some(record) = catalog.keyspace(found.id) {
@@ -44,11 +46,15 @@ pub(crate) fn open_or_create(
             check_extractor(record, options)?;
             check_operator(record, options)?;
         }
+        if let Some(millis) = ttl_millis {
+            change_ttl(core, &mut catalog, &found, millis)?;
+        }
         return Ok(found);
     }
     core.health.check_writable()?;
     let id = catalog.next_id();
     let keyspace = Arc::new(core.trees.create(id, name, options)?);
+    keyspace.set_ttl_millis(ttl_millis.unwrap_or_default());
     if let Some(horizon) = history::horizon(core) {
         keyspace.tree.set_feed_horizon(Some(horizon)).map_err(|error| keyspace.error(error))?;
     }
@@ -56,6 +62,24 @@ pub(crate) fn open_or_create(
     added.inspect_err(|error| core.fail(Error::clone(error)))?;
     core.registry.add(Arc::clone(&keyspace));
     Ok(keyspace)
+}
+
+/// Changes how long values of a keyspace live that are put from now on without saying so.
+pub(crate) fn set_ttl(core: &Core, keyspace: &KeyspaceState, millis: u64) -> Result<()> {
+    core.health.check_writable()?;
+    keyspace.check()?;
+    change_ttl(core, &mut core.catalog(), keyspace, millis)
+}
+
+/// The catalog first: what is put afterwards must be put so after the next opening, too (INV-KEYSPACE-9).
+fn change_ttl(core: &Core, catalog: &mut CatalogFile, keyspace: &KeyspaceState, millis: u64) -> Result<()> {
+    if keyspace.ttl_millis() == millis {
+        return Ok(());
+    }
+    core.health.check_writable()?;
+    catalog.set_ttl_millis(keyspace.id, millis).inspect_err(|error| core.fail(Error::clone(error)))?;
+    keyspace.set_ttl_millis(millis);
+    Ok(())
 }
 
 /// Forgets a keyspace with all it holds.

@@ -96,6 +96,7 @@ mod wal;
 mod write;
 mod write_batch;
 
+pub use esker_env::clock::{Clock, ManualClock, SystemClock};
 pub use esker_env::fs::SharedFs;
 pub use esker_env::os::OsFs;
 pub use esker_env::sync_mode::SyncMode;

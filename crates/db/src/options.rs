@@ -200,6 +200,7 @@ pub struct KeyspaceOptions {
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
     pub(crate) merge_operator: Option<SharedMergeOperator>,
     pub(crate) compaction_filter: Option<SharedCompactionFilterFactory>,
+    pub(crate) ttl: Option<Duration>,
 }
 
 impl KeyspaceOptions {
@@ -331,6 +332,35 @@ impl KeyspaceOptions {
         self
     }
 
+    /// How long values live that are put without saying so: after that their keys read as deleted. It is stored with the keyspace,
+    /// and counts from then on until another one is given, here or by [`crate::Keyspace::set_ttl`]; values that are there keep
+    /// what they were put with. A part of a millisecond counts as a whole one. Default: what is stored, and at first for ever.
+    ///
+    /// Operands of a merge never expire: see [`crate::Keyspace::put_with_expiry`]. What is ingested lives as long as the ingestion
+    /// says.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// use std::time::Duration;
+    /// use esker::{Database, KeyspaceOptions};
+    ///
+    /// let db = Database::open(folder.path().join("my.db"))?;
+    /// let sessions = db.keyspace("sessions", KeyspaceOptions::new().ttl(Duration::from_secs(3600)))?;
+    /// sessions.put("1", "alice, for an hour")?;
+    /// sessions.put_with_ttl("2", "bob, for a day", Duration::from_secs(86_400))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// How long values live, in milliseconds, if that was said.
+    pub(crate) fn ttl_millis(&self) -> Result<Option<u64>> {
+        self.ttl.map(ttl_millis).transpose()
+    }
+
     /// The codecs to write with.
     pub(crate) fn compression_or_default(&self) -> LevelPolicy<Codec> {
         match &self.compression {
@@ -383,9 +413,16 @@ impl KeyspaceOptions {
             merge_operator: self.merge_operator_name().map(str::to_owned),
             prefix_extractor: self.prefix_extractor_name().map(str::to_owned),
             created_unix_millis,
+            // Checked before.
+            ttl_millis: self.ttl_millis().ok().flatten().unwrap_or_default(),
             ..KeyspaceRecord::default()
         }
     }
+}
+
+/// A time to live in milliseconds.
+pub(crate) fn ttl_millis(ttl: Duration) -> Result<u64> {
+    esker_tree::expires_after(0, ttl).map_err(|error| Error::tree("", error))
 }
 
 impl std::fmt::Debug for KeyspaceOptions {
@@ -400,6 +437,7 @@ impl std::fmt::Debug for KeyspaceOptions {
             .field("prefix_extractor", &self.prefix_extractor_name())
             .field("merge_operator", &self.merge_operator_name())
             .field("compaction_filter", &self.compaction_filter.as_ref().map(|factory| factory.name()))
+            .field("ttl", &self.ttl)
             .finish()
     }
 }

@@ -101,6 +101,9 @@ pub(crate) fn exposition(stats: &Stats) -> String {
         level.entries
     });
     text.by_level(stats, "esker_level_tombstones", "Point tombstones of a level.", |level| level.tombstones);
+    text.by_level(stats, "esker_level_expiring", "Values of a level that expire or have expired.", |level| {
+        level.expiring
+    });
     text.by_level(stats, "esker_level_range_tombstones", "Range tombstones of a level.", |level| {
         level.range_tombstones
     });

@@ -204,14 +204,20 @@ fn open_catalog(
 /// Step 3: opens the trees of all keyspaces, under the names that the catalog has for what orders and filters them.
 fn open_trees(trees: &Trees, catalog: &mut CatalogFile, resolve: &Resolver) -> Result<Registry> {
     let registry = Registry::default();
-    let (mut new_extractors, mut new_operators) = (Vec::new(), Vec::new());
+    let (mut new_extractors, mut new_operators, mut new_ttls) = (Vec::new(), Vec::new(), Vec::new());
     for record in catalog.keyspaces() {
         let mut keyspace_options = resolve(&record.name);
         check_names(record, &keyspace_options)?;
         if let (Some(name), None) = (&record.prefix_extractor, &keyspace_options.prefix_extractor) {
             keyspace_options.prefix_extractor = ready_made_extractor(name);
         }
-        registry.add(Arc::new(trees.open(record.id, &record.name, &keyspace_options)?));
+        let ttl_millis = keyspace_options.ttl_millis()?.unwrap_or(record.ttl_millis);
+        if ttl_millis != record.ttl_millis {
+            new_ttls.push((record.id, ttl_millis));
+        }
+        let keyspace = trees.open(record.id, &record.name, &keyspace_options)?;
+        keyspace.set_ttl_millis(ttl_millis);
+        registry.add(Arc::new(keyspace));
         if let (None, Some(name)) = (&record.prefix_extractor, keyspace_options.prefix_extractor_name()) {
             new_extractors.push((record.id, name.to_owned()));
         }
@@ -224,6 +230,9 @@ fn open_trees(trees: &Trees, catalog: &mut CatalogFile, resolve: &Resolver) -> R
     }
     for (id, name) in new_extractors {
         catalog.name_prefix_extractor(id, &name)?;
+    }
+    for (id, millis) in new_ttls {
+        catalog.set_ttl_millis(id, millis)?;
     }
     Ok(registry)
 }

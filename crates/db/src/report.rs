@@ -106,6 +106,10 @@ impl Display for KeyspaceStats {
             let numbers = [level.runs as u64, level.tables as u64, level.entries, tombstones];
             line(f, &format!("level {}", level.level), numbers.map(Some), level.size_bytes)?;
         }
+        let expiring: u64 = self.levels.iter().map(|level| level.expiring).sum();
+        if expiring > 0 {
+            writeln!(f, "  values in tables that expire or have expired: {expiring}")?;
+        }
         writeln!(f, "  to be compacted: {}", Bytes(self.compaction_debt_bytes))?;
         let counted = self.counters.iter().filter(|of| of.value > 0);
         let counters: Vec<String> = counted.map(|of| format!("{} {}", of.name, of.value)).collect();

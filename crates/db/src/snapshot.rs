@@ -2,7 +2,8 @@
 //!
 //! Taking one reads the visible sequence number and registers it as a bound with each keyspace's tree, which from then
 //! on drops nothing that the bound sees. A tree may meanwhile have collected up to a newer number and refuse the bound;
-//! then a newer one is taken for all (INV-KEYSPACE-5): the bound is always the same in every keyspace.
+//! then a newer one is taken for all (INV-KEYSPACE-5): the bound is always the same in every keyspace. So is the time by which
+//! values expire for it.
 //!
 //! Cost: a short lock per keyspace, no I/O. A held snapshot keeps old versions, and so disk space.
 //!
@@ -13,15 +14,22 @@ use std::sync::Arc;
 
 use esker_format::ids::KeyspaceId;
 use esker_mem::seqno::SeqNo;
+use esker_tree::Tree;
 
 use crate::core::Core;
 use crate::error::Result;
 use crate::state::KeyspaceState;
 
-/// A keyspace and the guard that holds its versions.
-type Held = (Arc<KeyspaceState>, esker_tree::Snapshot);
+/// A keyspace as a snapshot holds it.
+struct Held {
+    keyspace: Arc<KeyspaceState>,
+    /// Its tree at the time of the snapshot, for reading.
+    tree: Tree,
+    /// Holds what is seen at the bound.
+    _guard: esker_tree::Snapshot,
+}
 
-/// The bound and the guards of one snapshot.
+/// The bound, the time and the guards of one snapshot.
 pub(crate) struct Guards {
     pub(crate) core: Arc<Core>,
     pub(crate) bound: SeqNo,
@@ -29,14 +37,15 @@ pub(crate) struct Guards {
 }
 
 impl Guards {
-    /// Whether the keyspace existed when the snapshot was taken. One that did not is seen as empty.
-    pub(crate) fn covers(&self, id: KeyspaceId) -> bool {
-        self.held.contains_key(&id)
+    /// The tree of a keyspace, for reading at the bound and by the time of the snapshot; none if the keyspace is younger, which is
+    /// seen as empty.
+    pub(crate) fn tree(&self, id: KeyspaceId) -> Option<&Tree> {
+        self.held.get(&id).map(|held| &held.tree)
     }
 
     /// The keyspace of this name, as of the snapshot.
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<KeyspaceState>> {
-        self.held.values().map(|(keyspace, _)| keyspace).find(|keyspace| keyspace.name == name)
+        self.held.values().map(|held| &held.keyspace).find(|keyspace| keyspace.name == name)
     }
 }
 
@@ -45,13 +54,11 @@ pub(crate) fn take(core: &Arc<Core>) -> Result<Guards> {
     core.health.check_open()?;
     loop {
         let bound = core.visible();
-        let mut held = BTreeMap::new();
+        let mut guards = Vec::new();
         let mut is_overtaken = false;
         for keyspace in core.registry.all() {
             match keyspace.tree.snapshot(bound) {
-                Ok(guard) => {
-                    held.insert(keyspace.id, (keyspace, guard));
-                }
+                Ok(guard) => guards.push((keyspace, guard)),
                 Err(esker_tree::Error::SnapshotTooOld { .. }) => {
                     is_overtaken = true;
                     break;
@@ -60,7 +67,13 @@ pub(crate) fn take(core: &Arc<Core>) -> Result<Guards> {
             }
         }
         if !is_overtaken {
-            return Ok(Guards { core: Arc::clone(core), bound, held });
+            // The latest of their times is one up to which none of them has let anything go that was not expired by then.
+            let time = guards.iter().map(|(_, guard)| guard.time()).max().unwrap_or_default();
+            let held = guards.into_iter().map(|(keyspace, guard)| {
+                let tree = keyspace.tree.at_time(time);
+                (keyspace.id, Held { keyspace, tree, _guard: guard })
+            });
+            return Ok(Guards { core: Arc::clone(core), bound, held: held.collect() });
         }
     }
 }

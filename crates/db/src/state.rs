@@ -7,7 +7,7 @@
 //! Lock order: the registry's lock is a leaf.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use esker_format::ids::KeyspaceId;
@@ -27,6 +27,8 @@ pub(crate) struct KeyspaceState {
     /// [`DROPPED`] and [`LIMITED`].
     flags: AtomicU8,
     pub(crate) reserved: Reserved,
+    /// How long values live that are put without saying so, in milliseconds; 0: for ever.
+    ttl_millis: AtomicU64,
 }
 
 /// It is no keyspace of the database any more.
@@ -48,7 +50,8 @@ impl KeyspaceState {
     pub(crate) fn new(id: KeyspaceId, name: String, tree: Tree, folders: Vec<Folder>) -> Self {
         let limited = is_limited(&tree.runtime_config());
         let flags = AtomicU8::new(if limited { LIMITED } else { 0 });
-        Self { id, name, tree, folders, flags, reserved: Reserved::default() }
+        let ttl_millis = AtomicU64::new(0);
+        Self { id, name, tree, folders, flags, reserved: Reserved::default(), ttl_millis }
     }
 
     /// Changes the settings that may be changed now.
@@ -77,6 +80,17 @@ impl KeyspaceState {
     #[inline]
     pub(crate) fn is_limited(&self) -> bool {
         self.flags.load(Ordering::Acquire) & LIMITED != 0
+    }
+
+    /// How long values live that are put without saying so, in milliseconds; 0: for ever.
+    #[inline]
+    pub(crate) fn ttl_millis(&self) -> u64 {
+        self.ttl_millis.load(Ordering::Relaxed)
+    }
+
+    /// Changes what [`Self::ttl_millis`] says. The catalog knows already.
+    pub(crate) fn set_ttl_millis(&self, millis: u64) {
+        self.ttl_millis.store(millis, Ordering::Relaxed);
     }
 
     /// Refuses once the keyspace is dropped.

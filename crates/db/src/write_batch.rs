@@ -6,14 +6,15 @@
 //! Not here: encoding and limits ([`crate::batch`]).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use esker_format::batch::Operation;
 
-use crate::batch::Operations;
+use crate::batch::{Operations, stored};
 use crate::error::Result;
 use crate::handle::Handle;
 use crate::keyspace::Keyspace;
-use crate::options::Durability;
+use crate::options::{Durability, ttl_millis};
 use crate::range_deletes;
 use crate::state::KeyspaceState;
 use crate::write;
@@ -47,13 +48,59 @@ impl WriteBatch {
     /// Sets `key` to `value` in the default keyspace.
     #[inline]
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.operations.push(self.default.id, Operation::Put, key.as_ref(), value.as_ref());
+        put(&self.handle, &mut self.operations, &self.default, key.as_ref(), value.as_ref());
     }
 
     /// Sets `key` to `value` in `keyspace`.
     #[inline]
     pub fn put_in(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.push(keyspace, Operation::Put, key.as_ref(), value.as_ref());
+        match self.check(keyspace) {
+            Ok(()) => {
+                put(&self.handle, &mut self.operations, &keyspace.state, key.as_ref(), value.as_ref());
+            }
+            Err(error) => self.operations.refuse(error),
+        }
+    }
+
+    /// Sets `key` to `value` in the default keyspace for `ttl` from now on, as [`Keyspace::put_with_ttl`]: from this call, not from
+    /// when the batch is written.
+    pub fn put_with_ttl(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, ttl: Duration) {
+        match expires_after(&self.handle, ttl) {
+            Ok(expires_at) => self.put_with_expiry(key, value, expires_at),
+            Err(error) => self.operations.refuse(error),
+        }
+    }
+
+    /// Sets `key` to `value` in `keyspace` for `ttl` from now on, as [`Self::put_with_ttl`].
+    pub fn put_with_ttl_in(
+        &mut self,
+        keyspace: &Keyspace,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        ttl: Duration,
+    ) {
+        match expires_after(&self.handle, ttl) {
+            Ok(expires_at) => self.put_with_expiry_in(keyspace, key, value, expires_at),
+            Err(error) => self.operations.refuse(error),
+        }
+    }
+
+    /// Sets `key` to `value` in the default keyspace until `expires_at`, in milliseconds since 1970, as
+    /// [`Keyspace::put_with_expiry`].
+    pub fn put_with_expiry(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, expires_at: u64) {
+        let stored = stored(value.as_ref(), expires_at);
+        self.operations.push(self.default.id, Operation::ExpiringPut, key.as_ref(), &stored);
+    }
+
+    /// Sets `key` to `value` in `keyspace` until `expires_at`, as [`Self::put_with_expiry`].
+    pub fn put_with_expiry_in(
+        &mut self,
+        keyspace: &Keyspace,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        expires_at: u64,
+    ) {
+        self.push(keyspace, Operation::ExpiringPut, key.as_ref(), &stored(value.as_ref(), expires_at));
     }
 
     /// Removes `key` from the default keyspace.
@@ -167,6 +214,23 @@ impl WriteBatch {
             Err(error) => self.operations.refuse(error),
         }
     }
+}
+
+/// Adds a put that lives for as long as the keyspace says.
+#[inline]
+fn put(handle: &Handle, operations: &mut Operations, keyspace: &KeyspaceState, key: &[u8], value: &[u8]) {
+    match keyspace.ttl_millis() {
+        0 => operations.push(keyspace.id, Operation::Put, key, value),
+        millis => {
+            let expires_at = handle.core.clock.unix_millis().saturating_add(millis);
+            operations.push(keyspace.id, Operation::ExpiringPut, key, &stored(value, expires_at));
+        }
+    }
+}
+
+/// When something expires that lives for `ttl` from now on.
+fn expires_after(handle: &Handle, ttl: Duration) -> Result<u64> {
+    Ok(handle.core.clock.unix_millis().saturating_add(ttl_millis(ttl)?))
 }
 
 impl std::fmt::Debug for WriteBatch {

@@ -19,6 +19,7 @@
 //! | 7 | merge operator's name, if it has one |
 //! | 9 | prefix extractor's name, if it has one |
 //! | 2 | created, milliseconds since 1970 |
+//! | 4 | how long its values live, in milliseconds, if they do not for ever; builds that do not know it write such that do |
 //!
 //! An edit is durable before the first frame of the write-ahead log names its keyspace. **Limits.** Names to 1,024 bytes of UTF-8.
 //! **Checksum scope.** The frame's. **Damage.** As for version edits: whole or not at all (INV-FMT-10). **Versions.** 1: as above.
@@ -65,6 +66,8 @@ pub struct KeyspaceRecord {
     pub prefix_extractor: Option<String>,
     /// When it was created, in milliseconds since 1970.
     pub created_unix_millis: u64,
+    /// How long values live that are written without saying so, in milliseconds; 0: for ever.
+    pub ttl_millis: u64,
 }
 
 impl CatalogEdit {
@@ -112,11 +115,13 @@ impl KeyspaceRecord {
         put_optional_name(out, 7, self.merge_operator.as_deref());
         put_optional_name(out, 9, self.prefix_extractor.as_deref());
         put_optional_u64(out, 2, Some(self.created_unix_millis).filter(|&millis| millis > 0));
+        put_optional_u64(out, 4, Some(self.ttl_millis).filter(|&millis| millis > 0));
     }
 
     fn decode(record: &[u8]) -> Result<Self, DecodeError> {
         let (mut id, mut name, mut comparator) = (None, None, None);
-        let (mut merge_operator, mut prefix_extractor, mut created) = (None, None, None);
+        let (mut merge_operator, mut prefix_extractor) = (None, None);
+        let (mut created, mut ttl) = (None, None);
         let mut fields = Fields::new(KEYSPACE_STRUCTURE, record);
         while let Some(field) = fields.next_field()? {
             match field.tag {
@@ -126,6 +131,7 @@ impl KeyspaceRecord {
                 7 => set_once(&mut merge_operator, &field, field.name()?)?,
                 9 => set_once(&mut prefix_extractor, &field, field.name()?)?,
                 2 => set_once(&mut created, &field, field.u64()?)?,
+                4 => set_once(&mut ttl, &field, field.u64()?)?,
                 _ => field.skip_unknown()?,
             }
         }
@@ -136,6 +142,7 @@ impl KeyspaceRecord {
             merge_operator,
             prefix_extractor,
             created_unix_millis: created.unwrap_or_default(),
+            ttl_millis: ttl.unwrap_or_default(),
         })
     }
 }

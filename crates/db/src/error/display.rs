@@ -13,6 +13,7 @@ impl fmt::Display for Error {
         match self {
             Self::KeyTooLong { .. }
             | Self::ValueTooLong { .. }
+            | Self::ZeroTtl
             | Self::InvertedRange
             | Self::NoPrefixRange { .. }
             | Self::BatchTooLarge { .. }
@@ -47,6 +48,7 @@ impl fmt::Display for Error {
 /// Of what a call was given.
 fn of_calls(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match error {
+        Error::ZeroTtl => f.write_str("a time to live of zero: delete the key, or give it some time"),
         Error::KeyTooLong { len } => write!(f, "a key of {len} bytes is over the limit of 65,535"),
         Error::ValueTooLong { len } => {
             write!(f, "a value of {len} bytes is over the limit of 4,294,967,295 or of the memory budget")

@@ -160,7 +160,7 @@ impl Snapshot {
 
     /// The entries of the default keyspace whose key begins with `prefix`.
     pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Scan {
-        self.opened(&self.default, |bound| self.default.tree.prefix(prefix, bound))
+        self.opened(&self.default, |tree, bound| tree.prefix(prefix, bound))
     }
 
     fn multi_get_at<K: AsRef<[u8]>>(
@@ -169,10 +169,10 @@ impl Snapshot {
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<Option<UserValue>>> {
         self.guards.core.health.check_open()?;
-        if !self.guards.covers(state.id) {
+        let Some(tree) = self.guards.tree(state.id) else {
             return Ok(keys.into_iter().map(|_| None).collect());
-        }
-        state.tree.multi_get(keys, self.guards.bound).map_err(|error| state.error(error))
+        };
+        tree.multi_get(keys, self.guards.bound).map_err(|error| state.error(error))
     }
 
     /// Asks the keyspace's tree at the snapshot's bound; the answer for nothing where the keyspace is younger.
@@ -182,9 +182,7 @@ impl Snapshot {
         read: impl FnOnce(&Tree, SeqNo) -> esker_tree::Result<T>,
     ) -> Result<T> {
         self.guards.core.health.check_open()?;
-        if !self.guards.covers(state.id) {
-            return Ok(T::default());
-        }
-        read(&state.tree, self.guards.bound).map_err(|error| state.error(error))
+        let Some(tree) = self.guards.tree(state.id) else { return Ok(T::default()) };
+        read(tree, self.guards.bound).map_err(|error| state.error(error))
     }
 }

@@ -14,6 +14,7 @@ mod checkpoint;
 mod concurrency;
 mod crash;
 mod erase;
+mod expiry;
 mod ingest;
 mod kill;
 mod merges;

@@ -30,7 +30,9 @@ fn random_batches_round_trip() {
         let model: Vec<_> = (0..random.usize(..50))
             .map(|_| {
                 let operation = loop {
-                    if let Some(operation) = Operation::from_u8(random.u8(..7)) {
+                    if let Some(operation) = Operation::from_u8(random.u8(..9))
+                        && !operation.stands_alone()
+                    {
                         break operation;
                     }
                 };

@@ -38,6 +38,7 @@ fn random_edits_round_trip() {
                 merge_operator: Some(name()).filter(|_| number > 0),
                 prefix_extractor: Some(name()).filter(|_| number > 1),
                 created_unix_millis: u64::from(number),
+                ttl_millis: u64::from(number) << 40,
             })
             .collect();
         let dropped = (0..random.u32(..5)).map(|_| KeyspaceId(random.u32(..))).collect();

@@ -309,10 +309,10 @@ fn a_clock_that_is_set_back_brings_nothing_back() {
     setup.flush();
     let traced = setup.tree.trace("key").unwrap();
     assert_eq!(
-        (traced[0].kind, traced[0].value_bytes, traced[0].expires_at),
+        (traced.versions[0].kind, traced.versions[0].value_bytes, traced.versions[0].expires_at),
         (Kind::ExpiringPut, 0, Some(0))
     );
-    assert_eq!(traced[1].expires_at, None);
+    assert_eq!(traced.versions[1].expires_at, None);
     let back = setup.tree.at_time(START);
     assert_eq!(back.get("key", SeqNo::MAX).unwrap(), None);
     assert!(back.is_empty(SeqNo::MAX).unwrap());
@@ -563,7 +563,7 @@ fn trace_tells_the_length_of_a_value_and_its_expiry() {
     let setup = Setup::new();
     setup.insert_for("a", "12345", 10);
     let traced = setup.tree.trace("a").unwrap();
-    assert_eq!((traced[0].value_bytes, traced[0].expires_at), (5, Some(START + 10)));
+    assert_eq!((traced.versions[0].value_bytes, traced.versions[0].expires_at), (5, Some(START + 10)));
 }
 
 #[test]

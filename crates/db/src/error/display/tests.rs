@@ -16,6 +16,7 @@ fn all() -> Vec<Error> {
     vec![
         Error::KeyTooLong { len: 70_000 },
         Error::ValueTooLong { len: 1 << 40 },
+        Error::ZeroTtl,
         Error::InvertedRange,
         Error::NoPrefixRange { comparator: name() },
         Error::BatchTooLarge { len_bytes: 2, limit_bytes: 1 },

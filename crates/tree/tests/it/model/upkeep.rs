@@ -258,8 +258,8 @@ impl Subject {
         self.taken.retain(|seqno| *seqno >= self.watermark);
         for class in self.classes(span) {
             let key = self.universe.key_of_class(class);
-            let (latest, was) =
-                (self.tree().get(key, SeqNo::MAX).map_err(told("get"))?, self.oracle.get(class, SeqNo::MAX));
+            let latest = self.tree().get(key, SeqNo::MAX).map_err(told("get"))?;
+            let was = self.oracle.get(class, SeqNo::MAX, self.time_at(SeqNo::MAX));
             if latest.is_some() && latest.as_deref() != was.as_deref() {
                 return Err(format!("drop_range made {latest:?} of {was:?}"));
             }
