@@ -58,8 +58,8 @@ pub(crate) fn apply_batch(core: &Core, batch: &WriteBatch, seqno: SeqNo) -> Resu
             if !generation.has_room(entries, bytes) {
                 return Err(Refused::Full);
             }
-            let added = insert_all(&mut writer, batch, seqno);
-            Ok(Ok(added + delete_ranges(core, generation, batch, seqno)))
+            let added = delete_ranges(&mut writer, generation, batch, seqno);
+            Ok(Ok(added + insert_all(&mut writer, batch, seqno)))
         });
         match applied {
             Ok(added) => return Ok((added? as u64, generation.used_bytes() as u64)),
@@ -82,14 +82,19 @@ fn insert_all(writer: &mut MemtableWriter<'_>, batch: &WriteBatch, seqno: SeqNo)
     added
 }
 
-/// Adds the range deletes of a batch, under the memtable's write lock.
-fn delete_ranges(core: &Core, generation: &Generation, batch: &WriteBatch, seqno: SeqNo) -> usize {
-    let order = core.order();
+/// Adds the range deletes of a batch.
+fn delete_ranges(
+    writer: &mut MemtableWriter<'_>,
+    generation: &Generation,
+    batch: &WriteBatch,
+    seqno: SeqNo,
+) -> usize {
+    let order = generation.memtable.order();
     // One that ends where it begins holds no key.
     let ranges = batch.ranges().filter(|(start, end)| order.compare(start, end) == Ordering::Less);
     ranges
         .map(|(start, end)| RangeDelete { start: Slice::new(start), end: Slice::new(end), seqno })
-        .map(|range| generation.ranges.add(range, order))
+        .map(|range| generation.add_range(writer, range))
         .sum()
 }
 

@@ -117,7 +117,7 @@ fn clear_is_refused_while_a_snapshot_lives() {
 }
 
 /// INV-ERASE-4: a flush that has written its table when the tree is cleared gives the table up.
-/// INV-ERASE-7: the replay floor tells whoever has a log whether the clear that it names was done.
+/// INV-ERASE-9: the replay floor tells whoever has a log whether the clear that it names was done.
 #[test]
 fn begin_clear_holds_snapshots_off_and_finishes_above_its_own_number() {
     let bench = Bench::new();
