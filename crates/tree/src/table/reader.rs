@@ -248,7 +248,8 @@ impl Table {
     }
 
     /// Whether the table may hold `key`, which has this hash: always so without a filter.
-    #[inline]
+    // Else the whole filter becomes a part of it, and each call of it saves registers for the case that is cold.
+    #[inline(always)]
     pub(crate) fn may_contain(&self, key: &[u8], hash: u64) -> bool {
         match &self.filter {
             FilterPart::None => true,

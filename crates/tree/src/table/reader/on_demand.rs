@@ -9,6 +9,7 @@ use esker_format::block::{BlockHandle, BlockType, decode_block};
 use esker_format::error::DecodeError;
 use esker_format::filter::Filter;
 use esker_format::index_block::{Index, IndexEntry};
+use esker_mem::comparator::KeyOrder;
 use esker_mem::slice::Slice;
 
 use crate::cache::part::Decoded;
@@ -18,15 +19,16 @@ use crate::table::reader::Table;
 
 impl Table {
     /// The first data block of a part of the index whose separator is at or after `key`.
+    #[cold]
     #[inline(never)]
     pub(super) fn locate_in(&self, part: &IndexPart, key: &[u8]) -> Result<Option<usize>> {
         let order = &self.source.order;
         let parted = match part {
-            IndexPart::Pinned(index) => return Ok(index.seek(key, order)),
-            IndexPart::OnDemand(part) => return Ok(self.load_index(part)?.seek(key, order)),
+            IndexPart::Pinned(index) => return Ok(seek(index, key, order)),
+            IndexPart::OnDemand(part) => return Ok(seek(&*self.load_index(part)?, key, order)),
             IndexPart::Parted(parted) => parted,
         };
-        let Some(at) = parted.partitions.directory().seek(key, order) else { return Ok(None) };
+        let Some(at) = seek(parted.partitions.directory(), key, order) else { return Ok(None) };
         let within = match parted.parts.get(at) {
             Some(part) => self.locate_in(part, key)?,
             None => None,
@@ -38,6 +40,7 @@ impl Table {
     }
 
     /// What a part of the index says of its data block `at`.
+    #[cold]
     #[inline(never)]
     pub(super) fn entry_in(&self, part: &IndexPart, at: usize) -> Result<IndexEntry> {
         match part {
@@ -54,6 +57,7 @@ impl Table {
     }
 
     /// Whether a part of the filter admits the hash of `key`.
+    #[cold]
     #[inline(never)]
     pub(super) fn filter_admits(&self, part: &FilterPart, key: &[u8], hash: u64) -> bool {
         match part {
@@ -63,7 +67,7 @@ impl Table {
                 self.load_filter(part).is_none_or(|filter| filter.may_contain(hash))
             }
             FilterPart::Parted(parted) => {
-                let at = parted.partitions.directory().seek(key, &self.source.order);
+                let at = seek(parted.partitions.directory(), key, &self.source.order);
                 let part = at.and_then(|at| parted.parts.get(at));
                 part.is_none_or(|part| self.filter_admits(part, key, hash))
             }
@@ -77,7 +81,7 @@ impl Table {
         };
         let directory = parted.partitions.directory();
         let is_bytes = self.source.order.is_bytes();
-        let from = if is_bytes { directory.seek(boundary, &self.source.order) } else { Some(0) };
+        let from = if is_bytes { seek(directory, boundary, &self.source.order) } else { Some(0) };
         let mut separator = Vec::new();
         for (at, part) in parted.parts.iter().enumerate().skip(from.unwrap_or(0)) {
             if self.filter_admits(part, boundary, hash) {
@@ -136,4 +140,11 @@ impl Table {
     fn corrupt_index(&self, rule: &'static str) -> Error {
         Error::corrupt(&self.path, DecodeError::invalid("index", 0, rule))
     }
+}
+
+/// The search of an index, once for all of this file: it is small enough to be a part of lookups that need none of this only as long as few
+/// others want it.
+#[inline(never)]
+fn seek(index: &Index, key: &[u8], order: &KeyOrder) -> Option<usize> {
+    index.seek(key, order)
 }
