@@ -194,6 +194,8 @@ fn open_catalog(
         return Err(Error::DatabaseNotFound { path: path.to_path_buf() });
     }
     fs.create_dir_all(trees.directory()).map_err(|error| Error::io("create", trees.directory(), error))?;
+    // Trees mark folders elsewhere as theirs, durably: by then they must be sure to be there after a crash themselves (INV-TREE-7).
+    fs.sync_dir(path).map_err(|error| Error::io("sync", path, error))?;
     let options = resolve(DEFAULT_KEYSPACE);
     let mut catalog = CatalogFile::new(Arc::clone(fs), path, Arc::clone(&environs.random));
     trees.create(catalog.next_id(), DEFAULT_KEYSPACE, &options)?;

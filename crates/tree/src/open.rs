@@ -67,7 +67,7 @@ pub(crate) fn open(config: Config) -> Result<Core> {
     let folders = routed::list(&config, entries, &recovered.state, &mut locks)?;
     let core = build(config, &recovered.state, &folders, locks)?;
     begin_manifest(&core, &recovered)?;
-    folders.mark(core.owner)?;
+    folders.mark(core.owner, core.config.sync_mode)?;
     remove_orphans(&core, &folders, recovered.is_damaged);
     core.refresh_debt();
     let seqno_end = recovered.state.last_seqno.map_or(0, |last| last + 1);

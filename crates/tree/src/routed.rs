@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use esker_env::fs::{DirEntry, FileLock, SharedFs};
+use esker_env::sync_mode::SyncMode;
 use esker_format::file_name::{FileKind, FileName};
 use esker_format::ids::TableId;
 use esker_format::manifest::{AddedTable, MAX_PATH_BYTES, RoutedLevels, VersionEdit};
@@ -161,10 +162,10 @@ impl Folders {
     }
 
     /// Marks the folders that routes lead to as those of the tree `owner`, which its manifest says durably.
-    pub(crate) fn mark(&self, owner: Option<u64>) -> Result<()> {
+    pub(crate) fn mark(&self, owner: Option<u64>, sync_mode: SyncMode) -> Result<()> {
         let Some(owner) = owner else { return Ok(()) };
         let mut unmarked = self.0.iter().filter(|listed| !listed.is_marked);
-        unmarked.try_for_each(|listed| write_mark(&listed.fs, &listed.path, owner))
+        unmarked.try_for_each(|listed| write_mark(&listed.fs, &listed.path, owner, sync_mode))
     }
 
     /// Where the tables of the manifest are, in its order.

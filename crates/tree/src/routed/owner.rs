@@ -11,8 +11,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use esker_env::fs::{OpenOptions, SharedFs};
+use esker_env::sync_mode::SyncMode;
 use esker_format::current::{CURRENT_BYTES, decode_current, encode_current};
-use esker_format::file_name::FileKind;
+use esker_format::file_name::{FileKind, FileName};
 
 use crate::error::{Error, Result};
 use crate::version::manifest_log::recover;
@@ -41,16 +42,16 @@ pub(crate) fn read_mark(fs: &SharedFs, folder: &Path) -> Result<Mark> {
 }
 
 /// Marks a folder, durably.
-pub(crate) fn write_mark(fs: &SharedFs, folder: &Path, owner: u64) -> Result<()> {
+pub(crate) fn write_mark(fs: &SharedFs, folder: &Path, owner: u64, sync_mode: SyncMode) -> Result<()> {
     let path = folder.join(FileKind::Owner.name());
     let file = fs.open(&path, &OpenOptions::create()).map_err(|e| Error::io("create", &path, e))?;
     file.write_all_at(&encode_current(owner), 0).map_err(|e| Error::io("write", &path, e))?;
-    file.sync_all().map_err(|e| Error::io("sync", &path, e))?;
+    sync_mode.sync(&*file).map_err(|e| Error::io("sync", &path, e))?;
     fs.sync_dir(folder).map_err(|e| Error::io("sync", folder, e))
 }
 
 /// The folders that level routes of the closed tree in `folder` lead to, as its manifest has them: each with that of `filesystems` on
-/// which it is found and belongs to the tree. For whoever removes a tree.
+/// which it is found and belongs to the tree, or to none and is empty, as a crash of the first open leaves it. For whoever removes a tree.
 ///
 /// # Errors
 /// There is no tree, or its manifest is damaged.
@@ -65,10 +66,27 @@ pub fn routed_folders(
     for route in state.level_routes {
         let path = PathBuf::from(route.path);
         for fs in filesystems {
-            if read_mark(fs, &path)? == Mark::Owner(owner) {
+            let is_ours = match read_mark(fs, &path)? {
+                Mark::Owner(number) => number == owner,
+                Mark::None => is_unused(fs, &path)?,
+            };
+            if is_ours {
                 found.push((SharedFs::clone(fs), path.clone()));
             }
         }
     }
     Ok(found)
+}
+
+/// Whether a folder is there, and holds no table and no tree.
+fn is_unused(fs: &SharedFs, folder: &Path) -> Result<bool> {
+    if !fs.exists(folder).map_err(|e| Error::io("look at", folder, e))? {
+        return Ok(false);
+    }
+    let entries = fs.read_dir(folder).map_err(|e| Error::io("list", folder, e))?;
+    Ok(entries.iter().all(|entry| match FileName::parse_os(&entry.name) {
+        Some(FileName::Finished(kind)) => matches!(kind, FileKind::Owner | FileKind::Lock),
+        Some(FileName::Temporary(_)) => true,
+        _ => false,
+    }))
 }
