@@ -111,6 +111,12 @@ pub(crate) trait Cursor {
         Ok(false)
     }
 
+    /// Whether what is here and all that comes after it in the direction of the walk lies outside of what the reader asked for. To say no
+    /// is always right: it spares walks over deleted keys only. The cursor must be valid.
+    fn is_past_reach(&self) -> bool {
+        false
+    }
+
     /// Confines glides that begin from now on to keys from the first (all that come before without it) up to and without the
     /// second; without either there are no more glides. Allows no more than was allowed from the beginning.
     fn confine(&mut self, _within: Option<(Option<&Slice>, Option<&Slice>)>) {}

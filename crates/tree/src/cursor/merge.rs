@@ -368,6 +368,16 @@ impl<C: Cursor> Cursor for MergeCursor<C> {
         self.skip(behind, |cursor| cursor.skip_backward(to, below))
     }
 
+    #[cold]
+    fn is_past_reach(&self) -> bool {
+        let Some(reach) = self.whole_reach.as_ref().or(self.reach.as_ref()) else { return false };
+        let (end, beyond) = match self.forward {
+            true => (&reach.upper, Ordering::Greater),
+            false => (&reach.lower, Ordering::Less),
+        };
+        end.as_ref().is_some_and(|end| self.order.compare(self.key(), end) == beyond)
+    }
+
     fn confine(&mut self, within: Option<(Option<&Slice>, Option<&Slice>)>) {
         if self.whole_reach.is_none() {
             self.whole_reach = self.reach.take();

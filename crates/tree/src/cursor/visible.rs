@@ -10,6 +10,8 @@
 //! live key, it *glides* onto it, and the key is neither copied nor compared ([`VisibleCursor::glide_next`],
 //! [`VisibleCursor::glide_prev`]). A cursor that glides may stand on the shown entry in either direction.
 //!
+//! Where a deleted key is passed over, the source is asked whether it has left what the reader wants; then there is nothing more.
+//!
 //! An operand for the merge operator is folded onto what is under it: forward the source then stands *behind* what was
 //! folded, backward operands are kept as they come. A value that expires is cut off its expiry, and shown in the same way as
 //! long as it has not (INV-TTL-1); no cursor glides onto one.
@@ -246,10 +248,12 @@ impl<C: Cursor> VisibleCursor<C> {
                         return Ok(());
                     }
                     Kind::Merge | Kind::ExpiringPut => {
-                        if self.show_unusual()? {
+                        if self.show_unusual()? || self.source.is_past_reach() {
                             return Ok(());
                         }
                     }
+                    // Or a scan would step over all deleted keys behind its end, to find out that it is there.
+                    Kind::Delete | Kind::SingleDelete if self.source.is_past_reach() => return Ok(()),
                     Kind::Delete | Kind::SingleDelete => {}
                 }
                 self.remember_key();
@@ -278,6 +282,9 @@ impl<C: Cursor> VisibleCursor<C> {
             }
             if live {
                 return self.show_backward();
+            }
+            if self.source.valid() && self.source.is_past_reach() {
+                return Ok(());
             }
         }
         Ok(())

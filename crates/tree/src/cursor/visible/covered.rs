@@ -60,6 +60,9 @@ impl<C: Cursor> VisibleCursor<C> {
                     }
                     Kind::Delete | Kind::SingleDelete => {}
                 }
+                if self.source.is_past_reach() {
+                    return Ok(());
+                }
                 self.remember_key();
                 decided = true;
                 if hidden && Self::should_skip(&mut patience) {
@@ -96,6 +99,9 @@ impl<C: Cursor> VisibleCursor<C> {
             }
             if live {
                 return self.show_backward();
+            }
+            if self.source.valid() && self.source.is_past_reach() {
+                return Ok(());
             }
             if hides && self.source.valid() && Self::should_skip(&mut patience) {
                 let start = self.cover.as_ref().and_then(|cover| cover.known()?.start.as_deref());
