@@ -148,6 +148,23 @@ fn prefix_extractor_of_another_name_is_not_believed() {
     assert_eq!((found(&tree, "42/").len(), scan(&tree, "42+/").1), (20, 1));
 }
 
+/// INV-PREFIX-2: a range tombstone hides keys of a prefix that its table has no key of.
+#[test]
+fn prefix_needs_the_tables_whose_range_tombstones_hide_its_keys() {
+    let tree = config(&Arc::new(MemFs::new()), slash(1)).open().unwrap();
+    for (seqno, key) in (0..).zip(["a/1", "b/1", "b/2", "c/1"]) {
+        tree.insert(key, "", seqno).unwrap();
+    }
+    tree.flush_active_memtable(0).unwrap();
+    tree.insert("a/2", "", 10).unwrap();
+    tree.remove_range("b/", "c/", 11).unwrap();
+    tree.insert("d/1", "", 12).unwrap();
+    tree.flush_active_memtable(0).unwrap();
+    assert_eq!(tree.tables().len(), 2);
+    assert!(found(&tree, "b/").is_empty());
+    assert_eq!(found(&tree, "c/"), ["c/1"]);
+}
+
 #[test]
 fn prefix_extractor_that_contradicts_itself_is_counted_and_not_used() {
     let tree = config(&Arc::new(MemFs::new()), Some(Arc::new(UpToLast))).open().unwrap();

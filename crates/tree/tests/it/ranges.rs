@@ -6,7 +6,7 @@ use esker_env::memory::MemFs;
 use esker_env::random::{Random, SeededRandom};
 use esker_mem::comparator::{KeyOrder, SharedComparator, UserComparator};
 use esker_mem::kind::Kind;
-use esker_mem::sorted_memtable::{Assembly, KeyCode, Section};
+use esker_mem::sorted_memtable::{Assembly, KeyCode, Section, SortedMemtable};
 use esker_tree::{
     Cache, CancelToken, Config, Error, ErrorKind, Leveled, RangeDelete, ScanSinceEvent, SeqNo,
     SequenceNumberCounter, Slice, Tree,
@@ -296,6 +296,33 @@ fn remove_range_costs_a_scan_no_step_per_deleted_key() {
     }
 }
 
+/// What a recovery sorts.
+fn sorted(entries: &[(u64, SeqNo)]) -> SortedMemtable {
+    let code = Arc::new(KeyCode::flat());
+    let mut section = Section::new(Arc::clone(&code));
+    for (n, seqno) in entries {
+        section.add(&key(*n), *seqno, Kind::Put, b"recovered").unwrap();
+    }
+    section.sort(&KeyOrder::Bytes);
+    let assembly = Assembly::new(KeyOrder::Bytes, code, vec![section]);
+    let portions = (0..assembly.portions()).map(|portion| assembly.sort_portion(portion)).collect();
+    assembly.finish(portions)
+}
+
+/// INV-RANGE-3: what a recovery sorted may hold writes that are newer than its range deletes.
+#[test]
+fn install_sealed_with_range_deletes_shows_what_is_newer() {
+    let tree = new_tree();
+    let number = |n| if n % 50 == 20 { 1000 + n } else { n };
+    let entries: Vec<(u64, SeqNo)> = (0..300).map(|n| (n, number(n))).collect();
+    let range = RangeDelete { start: Slice::from(key(10)), end: Slice::from(key(290)), seqno: 500 };
+    tree.install_sealed_with(sorted(&entries), vec![range]).unwrap();
+    let left: Vec<_> = (0..10).chain((20..290).step_by(50)).chain(290..300).map(key).collect();
+    assert_eq!(keys(&tree, SeqNo::MAX), left);
+    let backward = tree.iter(SeqNo::MAX).unwrap().rev().map(|entry| entry.key().unwrap().to_vec());
+    assert!(backward.eq(left.into_iter().rev()));
+}
+
 /// A recovery hands over what it sorted, and range deletes beside it.
 #[test]
 fn install_sealed_with_range_deletes_hides_what_is_older() {
@@ -304,17 +331,6 @@ fn install_sealed_with_range_deletes_hides_what_is_older() {
     for n in 0..10 {
         tree.insert(key(n), "value", n).unwrap();
     }
-    let sorted = |entries: &[(u64, SeqNo)]| {
-        let code = Arc::new(KeyCode::flat());
-        let mut section = Section::new(Arc::clone(&code));
-        for (n, seqno) in entries {
-            section.add(&key(*n), *seqno, Kind::Put, b"recovered").unwrap();
-        }
-        section.sort(&KeyOrder::Bytes);
-        let assembly = Assembly::new(KeyOrder::Bytes, code, vec![section]);
-        let portions = (0..assembly.portions()).map(|portion| assembly.sort_portion(portion)).collect();
-        assembly.finish(portions)
-    };
     let range =
         |start, end, seqno| RangeDelete { start: Slice::from(key(start)), end: Slice::from(key(end)), seqno };
     tree.install_sealed_with(sorted(&[(3, 25), (4, 15)]), vec![range(2, 5, 20), range(6, 6, 21)]).unwrap();
