@@ -164,6 +164,42 @@ fn merge_that_fails_names_the_key_and_loses_nothing() {
     assert_eq!(get(&tree, "key", SeqNo::MAX).as_deref(), Some("2"));
 }
 
+/// INV-MERGE-1, INV-RANGE-1: operands go onto nothing where a range delete lies under them, and one of the same number is not
+/// deleted, in every way to read, from memory and from tables that keep what a snapshot sees.
+#[test]
+fn merge_over_a_range_delete_begins_from_nothing() {
+    let (_, tree) = strict();
+    for key in ["a", "b", "c"] {
+        tree.insert(key, "0", 1).unwrap();
+        tree.merge(key, "1", 2).unwrap();
+    }
+    let snapshot = tree.snapshot(3).unwrap();
+    tree.merge("b", "5", 5).unwrap();
+    tree.remove_range("a", "c", 5).unwrap();
+    tree.merge("a", "6", 6).unwrap();
+    tree.merge("a", "7", 7).unwrap();
+    for step in 0..2 {
+        for (bound, expected) in [
+            (SeqNo::MAX, [Some("6+7"), Some("5"), Some("0+1")]),
+            (7, [Some("6"), Some("5"), Some("0+1")]),
+            (6, [None, Some("5"), Some("0+1")]),
+            (snapshot.bound(), [Some("0+1"), Some("0+1"), Some("0+1")]),
+        ] {
+            let got = ["a", "b", "c"].map(|key| get(&tree, key, bound));
+            assert_eq!(got.each_ref().map(Option::as_deref), expected, "at {bound}, step {step}");
+            let expected: Vec<&str> = expected.into_iter().flatten().collect();
+            let value =
+                |entry: esker_tree::EntryGuard| String::from_utf8(entry.value().unwrap().to_vec()).unwrap();
+            let forward: Vec<String> = tree.iter(bound).unwrap().map(value).collect();
+            assert_eq!(forward, expected, "forward at {bound}, step {step}");
+            let mut backward: Vec<String> = tree.iter(bound).unwrap().rev().map(value).collect();
+            backward.reverse();
+            assert_eq!(backward, expected, "backward at {bound}, step {step}");
+        }
+        tree.flush_active_memtable(0).unwrap();
+    }
+}
+
 /// INV-MERGE-3, in what flushes and compactions write.
 #[test]
 fn merge_is_folded_by_flushes_and_compactions() {
