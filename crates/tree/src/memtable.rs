@@ -16,21 +16,21 @@
 //!
 //! Lock order: the memtable's write lock, then nothing. `sealed` is only set under it.
 //!
-//! Not here: the structures themselves ([`esker_mem::memtable`], [`esker_mem::sorted_memtable`]).
+//! Not here: the structures themselves ([`esker_mem::memtable`], [`esker_mem::sorted_memtable`]); walking them (`cursors`).
+
+mod cursors;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use esker_mem::comparator::KeyOrder;
 use esker_mem::kind::Kind;
-use esker_mem::memtable::{Memtable, MemtableCursor, MemtableWriter, Place, Version};
+use esker_mem::memtable::{Memtable, MemtableWriter, Place, Version};
 use esker_mem::seqno::SeqNo;
 use esker_mem::slice::Slice;
-use esker_mem::sorted_memtable::{SortedCursor, SortedMemtable};
+use esker_mem::sorted_memtable::SortedMemtable;
 
 use crate::cache::Resident;
-use crate::cursor::Cursor;
-use crate::error::Result;
 use crate::range_tombstones::list::RangeDeletes;
 use crate::range_tombstones::span::RangeDelete;
 
@@ -230,7 +230,7 @@ impl Generation {
 
     /// The writer of an unsealed generation.
     #[inline]
-    pub(crate) fn writer(&self) -> std::result::Result<MemtableWriter<'_>, Refused> {
+    pub(crate) fn writer(&self) -> Result<MemtableWriter<'_>, Refused> {
         match self.memtable.write() {
             Some(writer) if !self.sealed.load(Ordering::Relaxed) => Ok(writer),
             _ => Err(Refused::Sealed),
@@ -305,7 +305,7 @@ impl Generation {
         self: &Arc<Self>,
         entries: usize,
         key_value_bytes: usize,
-    ) -> std::result::Result<Reservation, Refused> {
+    ) -> Result<Reservation, Refused> {
         // In the one order of these and `seal`, then `wait_for_writers`: either we see that it is sealed, or the flush
         // sees us (INV-FLUSH-1).
         self.reservations.fetch_add(1, Ordering::SeqCst);
@@ -410,186 +410,6 @@ impl Apply<'_> {
 impl std::fmt::Debug for Apply<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Apply").finish_non_exhaustive()
-    }
-}
-
-/// Goes behind what a skip of a sorted memtable passes over; always moves.
-macro_rules! skip_in_memory {
-    ($cursor:ident, $to:ident, $seek:ident, $seek_to_end:ident, $leave:ident) => {{
-        match $to {
-            Some(key) => $cursor.$seek(key),
-            None => {
-                $cursor.$seek_to_end();
-                $cursor.$leave();
-            }
-        }
-        Ok(true)
-    }};
-}
-
-/// A memtable's cursor never fails.
-impl Cursor for MemtableCursor {
-    #[inline]
-    fn valid(&self) -> bool {
-        MemtableCursor::valid(self)
-    }
-
-    fn seek_to_first(&mut self) -> Result<()> {
-        MemtableCursor::seek_to_first(self);
-        Ok(())
-    }
-
-    fn seek_to_last(&mut self) -> Result<()> {
-        MemtableCursor::seek_to_last(self);
-        Ok(())
-    }
-
-    fn seek(&mut self, key: &[u8]) -> Result<()> {
-        MemtableCursor::seek(self, key);
-        Ok(())
-    }
-
-    fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
-        MemtableCursor::seek_for_prev(self, key);
-        Ok(())
-    }
-
-    fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
-        Ok(MemtableCursor::skip_forward(self, to, below))
-    }
-
-    fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
-        Ok(MemtableCursor::skip_backward(self, to, below))
-    }
-
-    #[inline]
-    fn next(&mut self) -> Result<()> {
-        MemtableCursor::next(self);
-        Ok(())
-    }
-
-    #[inline]
-    fn prev(&mut self) -> Result<()> {
-        MemtableCursor::prev(self);
-        Ok(())
-    }
-
-    #[inline]
-    fn key(&self) -> &[u8] {
-        MemtableCursor::key(self)
-    }
-
-    #[inline]
-    fn head(&self) -> u64 {
-        MemtableCursor::head(self)
-    }
-
-    #[inline]
-    fn seqno(&self) -> SeqNo {
-        MemtableCursor::seqno(self)
-    }
-
-    #[inline]
-    fn kind(&self) -> Kind {
-        MemtableCursor::kind(self)
-    }
-
-    #[inline]
-    fn value(&self) -> &[u8] {
-        MemtableCursor::value(self)
-    }
-
-    /// A copy: pinning the value would pin the whole arena.
-    #[inline]
-    fn value_slice(&self) -> Slice {
-        Slice::new(MemtableCursor::value(self))
-    }
-}
-
-/// A sorted memtable's cursor never fails either.
-impl Cursor for SortedCursor {
-    #[inline]
-    fn valid(&self) -> bool {
-        SortedCursor::valid(self)
-    }
-
-    fn seek_to_first(&mut self) -> Result<()> {
-        SortedCursor::seek_to_first(self);
-        Ok(())
-    }
-
-    fn seek_to_last(&mut self) -> Result<()> {
-        SortedCursor::seek_to_last(self);
-        Ok(())
-    }
-
-    fn seek(&mut self, key: &[u8]) -> Result<()> {
-        SortedCursor::seek(self, key);
-        Ok(())
-    }
-
-    fn seek_for_prev(&mut self, key: &[u8]) -> Result<()> {
-        SortedCursor::seek_for_prev(self, key);
-        Ok(())
-    }
-
-    fn skip_forward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
-        if SortedCursor::highest_seqno(self).is_none_or(|highest| highest >= below) {
-            return Ok(false);
-        }
-        let cursor: &mut SortedCursor = self;
-        skip_in_memory!(cursor, to, seek, seek_to_last, next)
-    }
-
-    fn skip_backward(&mut self, to: Option<&[u8]>, below: SeqNo) -> Result<bool> {
-        if SortedCursor::highest_seqno(self).is_none_or(|highest| highest >= below) {
-            return Ok(false);
-        }
-        let cursor: &mut SortedCursor = self;
-        skip_in_memory!(cursor, to, seek_for_prev, seek_to_first, prev)
-    }
-
-    #[inline]
-    fn next(&mut self) -> Result<()> {
-        SortedCursor::next(self);
-        Ok(())
-    }
-
-    #[inline]
-    fn prev(&mut self) -> Result<()> {
-        SortedCursor::prev(self);
-        Ok(())
-    }
-
-    #[inline]
-    fn key(&self) -> &[u8] {
-        SortedCursor::key(self)
-    }
-
-    #[inline]
-    fn head(&self) -> u64 {
-        SortedCursor::head(self)
-    }
-
-    #[inline]
-    fn seqno(&self) -> SeqNo {
-        SortedCursor::seqno(self)
-    }
-
-    #[inline]
-    fn kind(&self) -> Kind {
-        SortedCursor::kind(self)
-    }
-
-    #[inline]
-    fn value(&self) -> &[u8] {
-        SortedCursor::value(self)
-    }
-
-    /// A copy: pinning the value would pin its chunk.
-    #[inline]
-    fn value_slice(&self) -> Slice {
-        Slice::new(SortedCursor::value(self))
     }
 }
 
