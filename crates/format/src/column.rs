@@ -56,7 +56,7 @@ impl ColumnShape {
 
     /// The value at `index` of the column that begins at `column`. `column` may run on past the column's end: then the
     /// value is read with one load. Out of bounds reads give the base.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn get(self, column: &[u8], index: usize) -> u64 {
         let width = usize::from(self.width);

@@ -43,7 +43,7 @@ impl Keep for Slice {
         Self::new(value)
     }
 
-    #[inline]
+    #[inline(always)]
     fn of_block(block: &HeldBlock, range: Range<usize>) -> Self {
         block.slice(range)
     }

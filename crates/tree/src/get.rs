@@ -107,7 +107,7 @@ impl<'k, V: Keep> Lookup<'k, V> {
     }
 
     /// Takes what a source answered, if it is newer than what was found.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_newer(&mut self, found: Option<Found<V>>) {
         if let Some(found) = found
             && self.is_newer(found.seqno)

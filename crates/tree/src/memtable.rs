@@ -69,7 +69,7 @@ macro_rules! on_either {
 }
 
 impl EitherMemtable {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, key: &[u8], hash: u64, bound: SeqNo) -> Option<Version<'_>> {
         match self {
             Self::Growing(memtable) => memtable.get(key, hash, bound),

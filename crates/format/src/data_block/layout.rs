@@ -280,7 +280,7 @@ impl Layout {
         self.entry_start(payload, index)..self.entry_start(payload, index + 1)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn entry<'a>(&self, payload: &'a [u8], index: usize) -> Entry<'a> {
         let bytes = payload.get(self.entry_range(payload, index)).unwrap_or_default();
         let (suffix_len, varint_len) = match &self.even {

@@ -297,7 +297,7 @@ impl Table {
     }
 
     /// The first block that may hold `key`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn place_of(&self, key: &[u8]) -> Result<Option<usize>> {
         let order = &self.source.order;
         if order.compare(self.smallest(), key) == Order::Greater {
@@ -312,7 +312,7 @@ impl Table {
     }
 
     /// The newest version of `key` below `bound`, in the block `at`, which is `held`, or in those after it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find<V: Keep>(
         &self,
         mut at: usize,
