@@ -1,4 +1,5 @@
-//! Background work: flushes, compactions, and the timer that drains the log and has it synced and prepared.
+//! Background work: flushes, compactions, and the timer that drains the log and has it synced and prepared, and obsolete files
+//! deleted.
 //!
 //! One thread, the *timer*, sleeps on the [`Signal`](crate::signal::Signal). It drains the log's buffer 1 ms after a
 //! `Buffered` write, has the log synced one interval after the first unsynced write, has segments prepared, and gives
@@ -30,7 +31,7 @@ use esker_tree::CompactionJob;
 use crate::core::{Core, Jobs};
 use crate::error::{Error, Result};
 use crate::options::{Durability, LOG_BUFFER_DELAY};
-use crate::signal::{BUFFERED, MEASURE, SEGMENT, STOP, UNSYNCED, WORK};
+use crate::signal::{BUFFERED, DELETE, MEASURE, SEGMENT, STOP, UNSYNCED, WORK};
 use crate::state::KeyspaceState;
 use crate::upkeep::{self, Chore, flush_log};
 
@@ -81,6 +82,9 @@ fn run_timer(core: &Arc<Core>) {
         }
         if signal.lower(SEGMENT) != 0 {
             upkeep::start(core, Chore::Prepare);
+        }
+        if signal.lower(DELETE) != 0 {
+            upkeep::start(core, Chore::Delete);
         }
         if flags & BUFFERED != 0 {
             drain_at.get_or_insert(now + LOG_BUFFER_DELAY);
@@ -143,6 +147,7 @@ pub(crate) fn wait_until_idle(core: &Arc<Core>) -> Result<()> {
     core.jobs().settlers += 1;
     let outcome = if core.has_threads() { wait_for_threads(core) } else { run_inline(core) };
     core.jobs().settlers -= 1;
+    core.trees.deletions().run();
     outcome.map(|()| give_back_log(core))
 }
 

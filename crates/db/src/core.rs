@@ -136,6 +136,8 @@ pub(crate) struct Jobs {
     pub(crate) is_preparing: bool,
     /// Memory of memtables is being touched ahead of the writers.
     pub(crate) is_touching: bool,
+    /// Obsolete files are being deleted.
+    pub(crate) is_deleting: bool,
     /// Set when a look found nothing to start while nothing ran.
     pub(crate) is_idle: bool,
     /// Nobody has written for a while.
@@ -157,9 +159,13 @@ impl Jobs {
         self.running() == 0 && (self.is_quiet || self.settlers > 0)
     }
 
-    /// Whether nothing runs, the upkeep of the log included.
+    /// Whether nothing runs, upkeep included.
     pub(crate) fn is_still(&self) -> bool {
-        self.running() == 0 && !self.is_syncing && !self.is_preparing && !self.is_touching
+        self.running() == 0
+            && !self.is_syncing
+            && !self.is_preparing
+            && !self.is_touching
+            && !self.is_deleting
     }
 }
 

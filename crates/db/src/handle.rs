@@ -31,6 +31,7 @@ impl Handle {
         if let Some(timer) = timer {
             timer.join();
         }
+        core.trees.deletions().close();
         let wanted = core.options.durability.max(Durability::Os);
         // Also after a failure: what was acknowledged and still sits in the buffer can perhaps be written now.
         let drained = core.pipeline.persist(sync_of(wanted));

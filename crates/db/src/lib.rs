@@ -65,6 +65,7 @@ mod checkpoint;
 mod commit;
 mod core;
 mod database;
+mod deletions;
 mod erase;
 mod error;
 mod handle;

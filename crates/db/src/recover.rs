@@ -32,6 +32,7 @@ use crate::backpressure::Backpressure;
 use crate::catalog::CatalogFile;
 use crate::commit::Pipeline;
 use crate::core::{Core, Engine, Jobs};
+use crate::deletions::Deletions;
 use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::ingested::Ingested;
@@ -75,7 +76,9 @@ pub(crate) fn open(
     let split = options.memory();
     let visible = SequenceNumberCounter::default();
     let clock = Arc::clone(&environs.clock);
-    let trees = Trees::new(Arc::clone(fs), clock, path, split, options.sync_mode, visible.clone());
+    let signal = Arc::new(Signal::default());
+    let deletions = Arc::new(Deletions::new(Arc::clone(&signal), options.background_threads > 0));
+    let trees = Trees::new(Arc::clone(fs), clock, path, split, options.sync_mode, visible.clone(), deletions);
     let mut catalog = open_catalog(&environs, path, &trees, resolve, options.create_if_missing)?;
     let registry = open_trees(&trees, &mut catalog, resolve)?;
     remove_orphans(fs, &trees, &registry)?;
@@ -93,7 +96,7 @@ pub(crate) fn open(
 
     let default = registry.find(DEFAULT_KEYSPACE);
     let default = default.ok_or_else(|| Error::corruption(path, 0, "the catalog has no default keyspace"))?;
-    let engine = Engine::new(visible, Arc::new(Signal::default()), &options, &split);
+    let engine = Engine::new(visible, signal, &options, &split);
     let core = Arc::new(Core {
         path: path.to_path_buf(),
         split,

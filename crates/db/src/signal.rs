@@ -21,6 +21,8 @@ pub(crate) const WORK: u8 = 4;
 pub(crate) const SEGMENT: u8 = 8;
 /// The memtables should be measured, by the next writer.
 pub(crate) const MEASURE: u8 = 32;
+/// Files of obsolete tables wait to be deleted.
+pub(crate) const DELETE: u8 = 64;
 /// The database is closing.
 pub(crate) const STOP: u8 = 16;
 

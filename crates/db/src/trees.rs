@@ -17,6 +17,7 @@ use esker_format::ids::KeyspaceId;
 use esker_mem::arena::ArenaPool;
 use esker_tree::{Cache, Config, DescriptorTable, SequenceNumberCounter};
 
+use crate::deletions::Deletions;
 use crate::error::{Error, Result};
 use crate::options::{KeyspaceOptions, MemorySplit};
 use crate::routes::{self, Folder};
@@ -38,6 +39,7 @@ pub(crate) struct Trees {
     cache: Arc<Cache>,
     descriptors: Arc<DescriptorTable>,
     arenas: Arc<ArenaPool>,
+    deletions: Arc<Deletions>,
 }
 
 impl Trees {
@@ -49,6 +51,7 @@ impl Trees {
         split: MemorySplit,
         sync_mode: SyncMode,
         visible: SequenceNumberCounter,
+        deletions: Arc<Deletions>,
     ) -> Self {
         Self {
             fs,
@@ -60,7 +63,13 @@ impl Trees {
             cache: Arc::new(Cache::with_capacity_bytes(split.cache_bytes as u64)),
             descriptors: Arc::new(DescriptorTable::with_capacity(OPEN_FILES)),
             arenas: Arc::new(ArenaPool::new(split.memtable_bytes, IDLE_ARENAS)),
+            deletions,
         }
+    }
+
+    /// Files of obsolete tables.
+    pub(crate) fn deletions(&self) -> &Deletions {
+        &self.deletions
     }
 
     /// The folder of all trees.
@@ -118,6 +127,7 @@ impl Trees {
         let routes = routes::of_keyspace(&options.policies.routes, id);
         // The tree takes its numbers from the log, never from a counter of its own.
         let unused = SequenceNumberCounter::default();
+        let deletions = Arc::clone(&self.deletions);
         let mut config = Config::new(&folder.path, unused, self.visible.clone())
             .with_shared_fs(Arc::clone(&self.fs))
             .with_clock(Arc::clone(&self.clock))
@@ -126,6 +136,7 @@ impl Trees {
             .use_cache(Arc::clone(&self.cache))
             .use_descriptor_table(Some(Arc::clone(&self.descriptors)))
             .use_arena_pool(Arc::clone(&self.arenas))
+            .delete_files_with(move |file| deletions.push(file))
             .data_block_compression_policy(options.compression_or_default())
             .expect_point_read_hits(options.expect_point_read_hits)
             .with_runtime_config(options.runtime_or_default())

@@ -1,4 +1,5 @@
-//! Upkeep of the log and of the memtables' memory: what waits for the device or the system, each on a task of its own.
+//! Upkeep of the log, of the memtables' memory and of obsolete files: what waits for the device or the system, each on a task
+//! of its own.
 //!
 //! The background sync and the preparation of pages and segments may take as long as the device likes. The timer that
 //! starts them has `Buffered` frames to drain every millisecond, so it must not wait for either, and neither for the
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use crate::core::{Core, Jobs};
 use crate::options::Durability;
-use crate::signal::SEGMENT;
+use crate::signal::{DELETE, SEGMENT};
 
 /// What runs on a task of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum Chore {
     Prepare,
     /// Touching memory that memtables will need.
     Touch,
+    /// Deleting the files of tables that nobody reads any more.
+    Delete,
 }
 
 /// How much memory is made ready beyond what a memtable has taken.
@@ -42,6 +45,7 @@ pub(crate) fn start(core: &Arc<Core>, chore: Chore) -> bool {
         Chore::Sync => "esker-sync",
         Chore::Prepare => "esker-prepare",
         Chore::Touch => "esker-memory",
+        Chore::Delete => "esker-deletion",
     };
     let slot = Arc::new(Slot { core: Arc::clone(core), chore });
     let of_task = Arc::clone(&slot);
@@ -76,6 +80,7 @@ fn run(slot: &Slot) {
                 keyspace.tree.prepare_memory(MEMORY_AHEAD_BYTES);
             }
         }
+        Chore::Delete => core.trees.deletions().run(),
     }
 }
 
@@ -91,6 +96,7 @@ fn running(jobs: &mut Jobs, chore: Chore) -> &mut bool {
         Chore::Sync => &mut jobs.is_syncing,
         Chore::Prepare => &mut jobs.is_preparing,
         Chore::Touch => &mut jobs.is_touching,
+        Chore::Delete => &mut jobs.is_deleting,
     }
 }
 
@@ -107,6 +113,9 @@ impl Drop for Slot {
         // What was asked for between the last look and now found the chore running.
         if self.chore == Chore::Prepare && self.core.folder.wants_upkeep() {
             self.core.signal().raise(SEGMENT);
+        }
+        if self.chore == Chore::Delete && !self.core.trees.deletions().is_empty() {
+            self.core.signal().raise(DELETE);
         }
     }
 }

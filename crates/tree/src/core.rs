@@ -106,6 +106,7 @@ impl Core {
             merge_operator: self.config.merge_operator_name().map(Arc::from),
             prefix_extractor: self.config.prefix_extractor.clone(),
             pinning: self.config.pinning.clone(),
+            deleter: self.config.deleter.clone(),
         }
     }
 

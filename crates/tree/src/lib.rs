@@ -153,6 +153,7 @@ pub use crate::scan::guard::{EntryGuard, Guard, KvPair};
 pub use crate::seqno::{SequenceNumberCounter, SequenceNumberGenerator, SharedSequenceNumberGenerator};
 pub use crate::snapshot::Snapshot;
 pub use crate::stats::{LevelStats, MemtableStats, SegmentStats, TableInfo};
+pub use crate::table::deletion::FileDeletion;
 pub use crate::trace::{Trace, TracedRangeTombstone, TracedVersion, VersionPlace};
 pub use crate::tree::Tree;
 pub use crate::tree::overlaid::Overlaid;

@@ -135,6 +135,7 @@ fn build(
         merge_operator: config.merge_operator_name().map(Arc::from),
         prefix_extractor: config.prefix_extractor.clone(),
         pinning: config.pinning.clone(),
+        deleter: config.deleter.clone(),
     };
     let mut placed = Vec::with_capacity(state.added.len());
     for (meta, folder) in state.added.iter().zip(folders.find(&config, state)?) {

@@ -35,6 +35,7 @@ use crate::prefix_extractor::SharedPrefixExtractor;
 use crate::routes::{Folder, LevelRoute};
 use crate::runtime::RuntimeConfig;
 use crate::seqno::{SequenceNumberCounter, SharedSequenceNumberGenerator};
+use crate::table::deletion::FileDeleter;
 use crate::table::parts::{Pinning, UPPER_LEVELS};
 use crate::table::writer::TableOptions;
 use crate::version::manifest_log::ManifestLog;
@@ -76,6 +77,7 @@ pub struct Config {
     pub(crate) cache: Option<Arc<Cache>>,
     pub(crate) descriptors: Option<Arc<DescriptorTable>>,
     pub(crate) arenas: Option<Arc<ArenaPool>>,
+    pub(crate) deleter: Option<FileDeleter>,
     pub(crate) strategy: Arc<dyn CompactionStrategy>,
     pub(crate) compaction_threads: usize,
     pub(crate) compaction_executor: Arc<dyn Spawn>,
@@ -141,6 +143,7 @@ impl Config {
             cache: None,
             descriptors: None,
             arenas: None,
+            deleter: None,
             strategy: Arc::new(Leveled::default()),
             compaction_threads: (processors() / 2).max(2),
             compaction_executor: Arc::new(Threads),

@@ -4,6 +4,7 @@
 pub(crate) mod checksum;
 pub(crate) mod cursor;
 pub(crate) mod cuts;
+pub(crate) mod deletion;
 pub(crate) mod describe;
 pub(crate) mod filter_keys;
 pub(crate) mod parts;

@@ -13,6 +13,7 @@ mod changes;
 mod checkpoint;
 mod concurrency;
 mod crash;
+mod deletions;
 mod erase;
 mod expiry;
 mod ingest;

@@ -15,6 +15,7 @@ use esker_mem::arena::ArenaPool;
 use crate::cache::Cache;
 use crate::cache::descriptors::DescriptorTable;
 use crate::options::Config;
+use crate::table::deletion::FileDeletion;
 
 /// Surroundings.
 impl Config {
@@ -63,6 +64,31 @@ impl Config {
     #[must_use]
     pub fn use_arena_pool(mut self, arenas: Arc<ArenaPool>) -> Self {
         self.arenas = Some(arenas);
+        self
+    }
+
+    /// Who deletes the files of tables that compactions have replaced; by default whoever lets go of one last, be that a lookup.
+    ///
+    /// `delete` is called on that thread, so it should hand the file on to another. Deleting a large file takes long where the
+    /// file system gives freed blocks back to the device at once.
+    ///
+    /// ```
+    /// use esker_tree::{Config, SequenceNumberCounter};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let seqno = SequenceNumberCounter::default();
+    /// let (obsolete, files) = std::sync::mpsc::channel::<esker_tree::FileDeletion>();
+    /// let deleter = std::thread::spawn(move || files.iter().for_each(|file| file.run()));
+    /// let tree = Config::new(&folder, seqno.clone(), SequenceNumberCounter::default())
+    ///     .delete_files_with(move |file| drop(obsolete.send(file)))
+    ///     .open()?;
+    /// drop(tree);
+    /// deleter.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn delete_files_with(mut self, delete: impl Fn(FileDeletion) + Send + Sync + 'static) -> Self {
+        self.deleter = Some(Arc::new(delete));
         self
     }
 

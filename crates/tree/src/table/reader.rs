@@ -42,6 +42,7 @@ use crate::found::{Found, Keep};
 use crate::metrics::Metrics;
 use crate::prefix_extractor::SharedPrefixExtractor;
 use crate::range_tombstones::span::RangeDelete;
+use crate::table::deletion::{FileDeleter, FileDeletion};
 use crate::table::parts::{FilterPart, IndexPart, Opening, Pinning};
 
 /// What all tables of a tree share.
@@ -56,6 +57,8 @@ pub(crate) struct TableSource {
     pub(crate) merge_operator: Option<Arc<str>>,
     pub(crate) prefix_extractor: Option<SharedPrefixExtractor>,
     pub(crate) pinning: Pinning,
+    /// Who deletes obsolete files; whoever lets go of them by default.
+    pub(crate) deleter: Option<FileDeleter>,
 }
 
 /// One table file.
@@ -426,10 +429,19 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        self.source.descriptors.close(self.file);
-        if self.obsolete.load(Ordering::Acquire) {
-            // A file that cannot be deleted now is an orphan, and the next open deletes it.
-            let _ = self.source.fs.remove_file(&self.path);
+        if !self.obsolete.load(Ordering::Acquire) {
+            self.source.descriptors.close(self.file);
+            return;
+        }
+        let deletion = FileDeletion {
+            fs: Arc::clone(&self.source.fs),
+            descriptors: Arc::clone(&self.source.descriptors),
+            file: self.file,
+            path: std::mem::take(&mut self.path),
+        };
+        match &self.source.deleter {
+            Some(deleter) => deleter(deletion),
+            None => deletion.run(),
         }
     }
 }

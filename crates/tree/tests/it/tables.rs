@@ -1,7 +1,7 @@
 //! What lies in the folder of a tree: good files, foreign files, damaged files, files of somebody else.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use esker_env::fs::{Fs, OpenOptions};
 use esker_env::memory::MemFs;
@@ -222,6 +222,32 @@ fn the_files_of_replaced_tables_go_with_their_last_reader() {
     assert!(tables(&fs) > tree.tables().len(), "the reader still holds {before} files");
     assert_eq!(reader.count(), 99);
     assert_eq!(tables(&fs), tree.tables().len());
+}
+
+/// INV-TREE-3: with a deleter of the caller's own, files go when it says; what it leaves is deleted by the next open.
+#[test]
+fn delete_files_with_hands_replaced_files_over() {
+    let fs = Arc::new(MemFs::new());
+    let waiting = Arc::new(Mutex::new(Vec::new()));
+    let to_wait = Arc::clone(&waiting);
+    let tree = config(&fs).delete_files_with(move |file| to_wait.lock().unwrap().push(file)).open().unwrap();
+    for round in 0..4u64 {
+        tree.insert("key", "value", round).unwrap();
+        tree.flush_active_memtable(0).unwrap();
+    }
+    let tables = |fs: &MemFs| names(fs).iter().filter(|name| name.ends_with(".table")).count();
+    tree.major_compact(1 << 20, SeqNo::MAX).unwrap();
+    assert_eq!((tables(&fs), tree.tables().len()), (5, 1));
+    let file = waiting.lock().unwrap().pop().unwrap();
+    let path = file.path().to_path_buf();
+    assert!(fs.exists(&path).unwrap());
+    file.run();
+    assert!(!fs.exists(&path).unwrap());
+    drop(tree);
+    waiting.lock().unwrap().clear();
+    assert_eq!(tables(&fs), 4);
+    let tree = config(&fs).open().unwrap();
+    assert_eq!((tables(&fs), tree.len(SeqNo::MAX).unwrap()), (1, 1));
 }
 
 /// Keys that are looked up side by side get what each would alone: over memtables, several runs, tombstones, versions that
