@@ -121,7 +121,8 @@ pub use crate::checkpoint::CheckpointInfo;
 pub use crate::database::Database;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::ingest::Ingestion;
-pub use crate::keyspace::{Keyspace, Snapshot};
+pub use crate::keyspace::Keyspace;
+pub use crate::keyspace::snapshot::Snapshot;
 #[doc(hidden)]
 pub use crate::options::PlantedBug;
 pub use crate::options::{Durability, KeyspaceOptions, LogMapping, RecoveryMode};

@@ -12,7 +12,8 @@ use esker_mem::slice::UserValue;
 use esker_tree::{PinnableSlice, Tree};
 
 use crate::error::Result;
-use crate::keyspace::{Keyspace, Snapshot};
+use crate::keyspace::Keyspace;
+use crate::keyspace::snapshot::Snapshot;
 use crate::scan::Scan;
 use crate::state::KeyspaceState;
 
